@@ -89,6 +89,7 @@ class Parent(Struct, frozen=True, kw_only=True):
     execution_id: str | None = None
     app_id: str | None = None
     app_namespace: str | None = None
+    row: int = -1  # the row of ChildScheduled in the parent's history: tells attempts with one seq apart
 
 
 class ActivityOptions(Struct, frozen=True, kw_only=True):
