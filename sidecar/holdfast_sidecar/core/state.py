@@ -9,7 +9,9 @@ from msgspec import Struct, field
 
 from holdfast_proto.history import Parent, Status
 
-NEVER_AT: Final = 253_370_764_800_000_000_000  # 9999-01-01: a timer due then or later is kept in history and never fires
+NEVER_AT: Final = (
+    253_370_764_800_000_000_000  # 9999-01-01: a timer due then or later is kept in history and never fires
+)
 
 
 class Stall(Struct, frozen=True):
@@ -24,6 +26,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The `metadata` of an instance: everything that queries show, except payloads. Stored as JSON.
 
     inbox rows are inbox_first .. inbox_first + inbox_length - 1; history rows are 0 .. history_length - 1.
+    WorkflowStarted is the first inbox row while the history is empty, and history row 1 from the first turn on.
     """
 
     id: str
@@ -36,7 +39,6 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     generation: int = 1
     inbox_first: int = 0
     inbox_length: int = 0
-    inbox_bytes: int = 0
     history_length: int = 0
     history_bytes: int = 0
     label: str | None = None  # the user's version
@@ -48,8 +50,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_suspended: bool = False
     is_awake: bool = False  # a wake reminder is stored: something is in flight that a crash must not lose
     stall: Stall | None = None
-    start_row: int = 0  # where WorkflowStarted lies: in the inbox until the first turn, then in the history
-    is_start_in_history: bool = False
+    owes_turn: bool = False  # a turn must run though the inbox is empty (after a rewind or rerun)
+    attempts: int = 0  # stalls in a row; the shell backs off by it
     sends: int = 0  # messages to others so far; numbers the outbox
     turn_trace: bytes = b""  # opaque context that a client gives with a turn and wants back with the next
     dialect: str = ""  # of the worker that ran the last turn
@@ -84,7 +86,6 @@ class Commit(Struct, frozen=True, kw_only=True):
     instance_id: str
     expected_version: int
     record: Record | None
-    key: int = 0  # the store's own short name of the instance, as given back by load; 0 when not known
     resets_history: bool = False  # all history rows go, then history_append is written from row 0
     history_first: int = 0  # the row of history_append[0]
     history_append: Sequence[bytes] = ()
@@ -105,7 +106,6 @@ class Stored(Struct, frozen=True, kw_only=True):
     """All of one instance, as load returns it."""
 
     record: Record
-    key: int = 0
     custom_status: str | None = None
     inbox: tuple[bytes, ...] = ()
     history: tuple[bytes, ...] = ()

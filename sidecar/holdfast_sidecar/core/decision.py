@@ -1,0 +1,180 @@
+"""A Decision: one commit, and what may be sent once the store has applied it. Draft collects one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from holdfast_proto.codec import encode_event
+from holdfast_proto.history import ActivityScheduled, HistoryEvent
+from holdfast_sidecar.core import keys
+from holdfast_sidecar.core.instance import Arrival, Instance, Opened
+from holdfast_sidecar.core.messages import Message, encode_message
+from holdfast_sidecar.core.state import ActivityRow, Commit, Record, Reminder
+
+RESEND_AFTER = 2_000_000_000  # ns until an unanswered message goes out again; an answer normally takes milliseconds
+
+
+class RunActivity(Struct, frozen=True):
+    instance_id: str
+    execution_id: str
+    row: int
+    event: ActivityScheduled
+    data: bytes
+
+
+class StopActivity(Struct, frozen=True):
+    instance_id: str
+    execution_id: str
+    seq: int
+    row: int
+
+
+class Send(Struct, frozen=True):
+    """A message to another instance. `name` is its outbox reminder; "" when the open schedule itself repeats it."""
+
+    name: str
+    message: Message
+    seq: int = -1
+    row: int = -1
+
+
+Order: TypeAlias = RunActivity | StopActivity | Send
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    commit: Commit
+    events: tuple[HistoryEvent, ...] = ()  # the facts behind commit.history_append
+    consumed: int = 0  # so many inbox messages are done with
+    inbox_front: tuple[Arrival, ...] = ()  # and these stand before what is left (continue-as-new)
+    orders: tuple[Order, ...] = ()
+
+
+class Draft:
+    """Collects one commit on one instance. Nothing of the instance changes before `absorb`."""
+
+    def __init__(self, instance: Instance, *, now: int) -> None:
+        self.instance = instance
+        self.now = now
+        self.resets_history = False
+        self.events: list[HistoryEvent] = []
+        self.rows: list[bytes] = []
+        self.orders: list[Order] = []
+        self.activities_put: list[ActivityRow] = []
+        self.activities_delete: list[tuple[int, int]] = []
+        self.reminders_put: list[Reminder] = []
+        self.reminders_delete: list[str] = []
+        self.clears_activities = False
+        self.sends = instance.record.sends
+        self.bytes_added = 0
+
+    @property
+    def next_row(self) -> int:
+        return (0 if self.resets_history else self.instance.record.history_length) + len(self.rows)
+
+    def append(self, event: HistoryEvent, data: bytes | None = None) -> int:
+        row = self.next_row
+        encoded = encode_event(event) if data is None else data
+        self.events.append(event)
+        self.rows.append(encoded)
+        self.bytes_added += len(encoded)
+        return row
+
+    def remind(self, name: str, due_at: int, data: bytes = b"") -> None:
+        self.reminders_put.append(Reminder(self.instance.id, name, due_at, data))
+
+    def send(self, message: Message) -> None:
+        """Remembers the message in the outbox until its receiver has it, and sends it after the commit."""
+        self.sends += 1
+        name = keys.send_name(self.sends)
+        self.remind(name, self.now + RESEND_AFTER, encode_message(message))
+        self.orders.append(Send(name, message))
+
+    def finish(
+        self,
+        record: Record,
+        *,
+        consumed: int = 0,
+        front: Sequence[Arrival] | None = None,
+        is_awake: bool,
+        sets_custom_status: bool = False,
+        custom_status: str | None = None,
+    ) -> Decision:
+        """Closes the draft. `front` (continue-as-new) makes all inbox rows be written anew behind it."""
+        instance, old = self.instance, self.instance.record
+        left = instance.inbox[consumed:]
+        durable = max(0, old.inbox_length - consumed) if front is None else 0
+        next_inbox = old.inbox_first + old.inbox_length
+        appended = [*(front or ()), *left[durable:]]
+        inbox_first = next_inbox - durable
+        self._set_wake(old, is_awake)
+        kept = 0 if self.resets_history else old.history_length
+        return Decision(
+            commit=Commit(
+                partition=instance.partition,
+                epoch=instance.epoch,
+                instance_id=old.id,
+                expected_version=old.version,
+                record=replace(
+                    record,
+                    version=old.version + 1,
+                    updated_at=self.now,
+                    inbox_first=inbox_first,
+                    inbox_length=durable + len(appended),
+                    history_length=kept + len(self.rows),
+                    history_bytes=(0 if self.resets_history else old.history_bytes) + self.bytes_added,
+                    is_awake=is_awake,
+                    sends=self.sends,
+                ),
+                resets_history=self.resets_history,
+                history_first=kept,
+                history_append=self.rows,
+                inbox_first=next_inbox,
+                inbox_append=[arrival.data for arrival in appended],
+                inbox_consumed=(old.inbox_first, inbox_first),
+                sets_custom_status=sets_custom_status,
+                custom_status=custom_status,
+                activities_put=self.activities_put,
+                activities_delete=self.activities_delete,
+                clears_activities=self.clears_activities,
+                reminders_put=self.reminders_put,
+                reminders_delete=self.reminders_delete,
+            ),
+            events=tuple(self.events),
+            consumed=consumed,
+            inbox_front=tuple(front or ()),
+            orders=tuple(self.orders),
+        )
+
+    def _set_wake(self, old: Record, is_awake: bool) -> None:
+        if is_awake and not old.is_awake:
+            self.remind(keys.WAKE, 0)
+        elif old.is_awake and not is_awake:
+            self.reminders_delete.append(keys.WAKE)
+
+
+def absorb(instance: Instance, decision: Decision) -> None:
+    """Makes the instance what the store now holds. Only called once the commit has been applied."""
+    commit = decision.commit
+    assert commit.record is not None
+    if commit.resets_history:
+        instance.history.clear()
+        instance.open = Opened()
+        instance.answered_rows.clear()
+    for row, event in enumerate(decision.events, commit.history_first):
+        instance.open.absorb(event, row)
+    instance.history.extend(commit.history_append)
+    for arrival in instance.inbox[: decision.consumed]:
+        instance.answered_rows.discard(arrival.row)
+    instance.inbox[: decision.consumed] = decision.inbox_front
+    instance.record = commit.record
+    for reminder in commit.reminders_put:
+        if reminder.name.startswith(keys.SEND_PREFIX):
+            instance.outbox[reminder.name] = reminder.data
+    for name in commit.reminders_delete:
+        instance.outbox.pop(name, None)
+    if commit.sets_custom_status:
+        instance.custom_status = commit.custom_status

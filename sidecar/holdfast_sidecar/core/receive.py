@@ -1,0 +1,354 @@
+"""What an instance makes of a message: take it, decide at once, refuse it, or know that it is done already.
+
+message -> Done      nothing to write; the sender is answered OK
+        -> Refused   nothing to write; the sender gets the error
+        -> Taken     in the inbox; answered OK with the commit that makes it durable
+        -> Decided   a commit of its own, now
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from holdfast_proto.codec import decode_event, encode_event
+from holdfast_proto.history import (
+    ActivityCompleted,
+    ActivityFailed,
+    ChildCompleted,
+    ChildFailed,
+    EventReceived,
+    HistoryEvent,
+    Resumed,
+    Status,
+    Suspended,
+    TimerFired,
+    WorkflowStarted,
+)
+from holdfast_sidecar.core import keys
+from holdfast_sidecar.core.completion import answer_parent, terminate
+from holdfast_sidecar.core.decision import Decision, Draft
+from holdfast_sidecar.core.errors import (
+    HoldfastError,
+    InboxFull,
+    InstanceExists,
+    InstanceNotFound,
+    InvalidRequest,
+    Unavailable,
+    WrongState,
+)
+from holdfast_sidecar.core.instance import Arrival, Instance, take
+from holdfast_sidecar.core.limits import Limits
+from holdfast_sidecar.core.messages import (
+    ActivityAnswer,
+    ChildAnswer,
+    Deliver,
+    Fork,
+    Message,
+    Purge,
+    Rewind,
+    Start,
+    StartChild,
+    Terminate,
+)
+from holdfast_sidecar.core.repair import fork, rebind, rewind
+from holdfast_sidecar.core.state import Commit, Record
+
+
+class Done(Struct, frozen=True):
+    pass
+
+
+class Refused(Struct, frozen=True):
+    error: HoldfastError
+
+
+class Taken(Struct, frozen=True):
+    arrival: Arrival
+
+
+class Decided(Struct, frozen=True):
+    """`instance` takes the place of the one in memory (a creation); None leaves that one."""
+
+    decision: Decision
+    instance: Instance | None = None
+
+
+class Deleted(Struct, frozen=True):
+    commit: Commit
+
+
+Received: TypeAlias = Done | Refused | Taken | Decided | Deleted
+
+DONE = Done()
+
+
+class Place(Struct, frozen=True):
+    """Where an instance lies, and under which fence its host may write."""
+
+    partition: int
+    epoch: int
+
+
+def receive(instance: Instance | None, message: Message, *, place: Place, now: int, limits: Limits) -> Received:
+    match message:
+        case Start():
+            return _start(instance, message, place, now)
+        case StartChild():
+            return _start_child(instance, message, place, now)
+        case Deliver():
+            return _deliver(instance, message, now, limits)
+        case Terminate(output=output, recurse=recurse):
+            if instance is None:
+                return Refused(InstanceNotFound(message.instance_id)) if message.is_required else DONE
+            if instance.record.status.is_terminal:
+                return DONE
+            return Decided(terminate(instance, output=output, recurse=recurse, now=now, limits=limits))
+        case ActivityAnswer() | ChildAnswer():
+            return _answer(instance, message)
+        case Rewind():
+            return _rewind(instance, message, place, now)
+        case Fork():
+            if instance is not None:
+                return Refused(_taken(instance.record))
+            decided = fork(message, partition=place.partition, epoch=place.epoch, now=now)
+            return Decided(decided[1], decided[0])
+        case Purge():
+            return _purge(instance, message)
+        case _:
+            assert_never(message)
+
+
+def fire_timer(instance: Instance, seq: int, *, due_at: int, now: int) -> Received:
+    """A timer's reminder is due. One that was answered, or belongs to an earlier schedule, changes nothing."""
+    row = instance.open.timers.get(seq, -1)
+    if row < 0 or row in instance.answered_rows or instance.record.status.is_terminal:
+        return DONE
+    event = TimerFired(at=now, seq=seq, fire_at=due_at)
+    arrival = Arrival(event, encode_event(event), row)
+    take(instance, arrival)
+    return Taken(arrival)
+
+
+def _start(instance: Instance | None, message: Start, place: Place, now: int) -> Received:
+    started = _started(message.event)
+    if instance is None:
+        return _create(started, message.event, place, now)
+    record = instance.record
+    if record.execution_id == started.execution_id:
+        return DONE
+    if record.status in message.policy.kept:
+        return DONE
+    if record.status not in message.policy.replaceable:
+        return Refused(_taken(record))
+    return _replace(instance, started, message.event, now)
+
+
+def _start_child(instance: Instance | None, message: StartChild, place: Place, now: int) -> Received:
+    started = _started(message.event)
+    if instance is None:
+        return _create(started, message.event, place, now)
+    if instance.record.parent == started.parent:
+        return DONE
+    if not instance.record.status.is_terminal:
+        return Refused(_taken(instance.record))
+    return _replace(instance, started, message.event, now)
+
+
+def _create(started: WorkflowStarted, data: bytes, place: Place, now: int) -> Received:
+    record = _new_record(started, now)
+    return _begin(Instance(record, place.partition, place.epoch), started, data, now)
+
+
+def _replace(old: Instance, started: WorkflowStarted, data: bytes, now: int) -> Received:
+    """A new run under an old id. What the old one owes to others (its outbox) stays."""
+    was = old.record
+    record = replace(
+        _new_record(started, now),
+        version=was.version,
+        generation=was.generation + 1,
+        inbox_first=was.inbox_first,
+        inbox_length=was.inbox_length,
+        history_length=was.history_length,
+        is_awake=was.is_awake,
+        sends=was.sends,
+    )
+    fresh = Instance(record, old.partition, old.epoch, old.custom_status, inbox=list(old.inbox))
+    return _begin(fresh, started, data, now, replaced=old)
+
+
+def _begin(
+    instance: Instance, started: WorkflowStarted, data: bytes, now: int, *, replaced: Instance | None = None
+) -> Received:
+    draft = Draft(instance, now=now)
+    if replaced is not None:
+        draft.resets_history = draft.clears_activities = True
+        draft.reminders_delete += [keys.RETENTION, keys.START]
+        draft.reminders_delete += [keys.timer_name(seq) for seq in replaced.open.timers]
+        if not replaced.record.status.is_terminal:
+            answer_parent(draft, replaced.record.parent, Status.TERMINATED, None, None)
+    is_later = started.scheduled_at is not None and started.scheduled_at > now
+    if is_later:
+        assert started.scheduled_at is not None
+        draft.reminders_delete = [name for name in draft.reminders_delete if name != keys.START]
+        draft.remind(keys.START, started.scheduled_at)
+    decision = draft.finish(
+        instance.record,
+        consumed=len(instance.inbox),
+        front=[Arrival(started, data)],
+        is_awake=not is_later,
+        sets_custom_status=replaced is not None,
+    )
+    return Decided(decision, instance)
+
+
+def _new_record(started: WorkflowStarted, now: int) -> Record:
+    return Record(
+        id=started.instance_id,
+        name=started.name,
+        status=Status.PENDING,
+        created_at=now,
+        updated_at=now,
+        execution_id=started.execution_id,
+        label=started.version,
+        parent=started.parent,
+        tags=started.tags,
+        scheduled_at=started.scheduled_at,
+    )
+
+
+def _deliver(instance: Instance | None, message: Deliver, now: int, limits: Limits) -> Received:
+    if instance is None:
+        return Refused(InstanceNotFound(message.instance_id)) if message.is_required else DONE
+    if instance.record.status.is_terminal:
+        return DONE
+    event = decode_event(message.event)
+    match event:
+        case EventReceived(source=source):
+            return _take_event(instance, Arrival(event, message.event), source, limits)
+        case Suspended():
+            return _suspend(instance, Arrival(event, message.event), now)
+        case Resumed():
+            return _resume(instance, Arrival(event, message.event), now)
+        case _:
+            return Refused(InvalidRequest(f"instance {instance.id!r}: {type(event).__name__} is not for its inbox"))
+
+
+def _take_event(instance: Instance, arrival: Arrival, source: str, limits: Limits) -> Received:
+    if source and source in instance.open.sources:
+        return DONE
+    if len(instance.inbox) >= limits.inbox_events_max:
+        return Refused(
+            InboxFull(
+                f"instance {instance.id!r}: its inbox holds {len(instance.inbox)} unread messages, at most "
+                f"{limits.inbox_events_max} are allowed; wait until it has read some, or raise inbox_events_max"
+            )
+        )
+    take(instance, arrival)
+    return Taken(arrival)
+
+
+def _suspend(instance: Instance, arrival: Arrival, now: int) -> Received:
+    if instance.record.is_suspended:
+        return DONE
+    take(instance, arrival)
+    record = replace(instance.record, is_suspended=True, status=Status.SUSPENDED)
+    return Decided(Draft(instance, now=now).finish(record, is_awake=True))
+
+
+def _resume(instance: Instance, arrival: Arrival, now: int) -> Received:
+    record = instance.record
+    if not record.is_suspended:
+        return DONE
+    take(instance, arrival)
+    status = Status.STALLED if record.stall else Status.RUNNING if record.history_length else Status.PENDING
+    return Decided(Draft(instance, now=now).finish(replace(record, is_suspended=False, status=status), is_awake=True))
+
+
+def _answer(instance: Instance | None, message: ActivityAnswer | ChildAnswer) -> Received:
+    """An answer counts once, and only for the schedule it was made for: same execution, same row, still open."""
+    if instance is None or instance.record.execution_id != message.execution_id:
+        return DONE
+    event = decode_event(message.event)
+    if not isinstance(event, ActivityCompleted | ActivityFailed | ChildCompleted | ChildFailed):
+        return Refused(InvalidRequest(f"instance {instance.id!r}: {type(event).__name__} is no answer"))
+    row = instance.open.row_of(event)
+    if row != message.row or row in instance.answered_rows or instance.record.status.is_terminal:
+        return DONE
+    arrival = Arrival(event, message.event, row)
+    take(instance, arrival)
+    return Taken(arrival)
+
+
+def _rewind(instance: Instance | None, message: Rewind, place: Place, now: int) -> Received:
+    if instance is None:
+        if message.event:
+            return _create(_started(message.event), message.event, place, now)
+        return Refused(InstanceNotFound(message.instance_id))
+    if message.event:
+        return _rebind(instance, _started(message.event), now)
+    if instance.record.status is not Status.FAILED:
+        return Refused(
+            WrongState(
+                f"instance {instance.id!r}: only a failed instance can be rewound, this one is "
+                f"{instance.record.status.name}"
+            )
+        )
+    return Decided(rewind(instance, message.reason, now=now))
+
+
+def _rebind(instance: Instance, started: WorkflowStarted, now: int) -> Received:
+    """A rewound parent asks for its child again. Only that parent's own child listens, and only once."""
+    parent, new = instance.record.parent, started.parent
+    if parent is None or new is None or parent == new:
+        return DONE
+    if (parent.instance_id, parent.seq, parent.execution_id) != (new.instance_id, new.seq, new.execution_id):
+        return DONE
+    return Decided(rebind(instance, new, now=now))
+
+
+def _purge(instance: Instance | None, message: Purge) -> Received:
+    if instance is None:
+        return Refused(InstanceNotFound(message.instance_id))
+    record = instance.record
+    if not (record.status.is_terminal or message.is_forced):
+        return Refused(
+            WrongState(
+                f"instance {record.id!r}: orchestration has not yet completed, it is {record.status.name}; "
+                "terminate it first, or purge with force"
+            )
+        )
+    if instance.outbox and not message.is_forced:
+        return Refused(
+            Unavailable(
+                f"instance {record.id!r}: {len(instance.outbox)} messages of its are still on their way; try again"
+            )
+        )
+    return Deleted(
+        Commit(
+            partition=instance.partition,
+            epoch=instance.epoch,
+            instance_id=record.id,
+            expected_version=record.version,
+            record=None,
+        )
+    )
+
+
+def _started(data: bytes) -> WorkflowStarted:
+    event: HistoryEvent = decode_event(data)
+    if not isinstance(event, WorkflowStarted):
+        raise InvalidRequest(f"a start needs a WorkflowStarted, found {type(event).__name__}")
+    return event
+
+
+def _taken(record: Record) -> InstanceExists:
+    return InstanceExists(
+        f"an active workflow with ID '{record.id}' already exists: it is {record.status.name}; "
+        "use another id, or wait for its end"
+        if not record.status.is_terminal
+        else f"a workflow with ID '{record.id}' already exists: it is {record.status.name} and may not be replaced; "
+        "use another id, or purge it"
+    )
