@@ -90,6 +90,7 @@ def test_whatever_comes_and_goes_epochs_grow_and_the_plan_settles(steps: list[tu
             continue
         assert now.table is None or now.table.version <= later.version
         assert all(row.epoch > floor for row in later.rows if row.host)
-    XX
+        allowed: list[str | None] = [host.id for host in now.hosts] or [None]
+        assert {row.host for row in later.rows} <= set(allowed)
         now = after(now, later)
         assert not now.is_due
