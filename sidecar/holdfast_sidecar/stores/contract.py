@@ -44,18 +44,22 @@ class StoreMismatch(Exception):
 
 class Store(Protocol):
     async def open(self, *, namespace: str, partitions: int) -> None:
-        """Connects and prepares. The first open writes namespace, partition count and layout version; later ones must agree."""
+        """Connects and prepares. The first open writes namespace, partition count and layout version; later ones
+        must agree, else StoreMismatch."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Gives back what open took; harmless when open failed."""
+        ...
 
     async def acquire(self, partitions: Sequence[int], epoch: int) -> Sequence[int]:
-        """Raises the fences to `epoch`. Gives back the partitions now held: those whose fence was not already higher."""
+        """Raises the fences to `epoch`. Gives back the partitions now held: those whose fence was not higher before."""
         ...
 
     async def commit(self, commits: Sequence[Commit]) -> Sequence[Outcome]:
         """Applies each by itself, in order, durably, with one round trip where the backend can. One that is refused
-        does not touch the others. Raises StoreError when it cannot tell: then any of them may have been applied."""
+        does not touch the others. Raises StoreError when it cannot tell: then any of them may have been applied.
+        Within one commit rows are cleared first, then deleted, then put: what is deleted and put is there."""
         ...
 
     async def load(self, instances: Sequence[tuple[int, str]]) -> Sequence[Stored | None]:
@@ -75,5 +79,6 @@ class Store(Protocol):
         ...
 
     async def query(self, wanted: Filter, *, limit: int, cursor: str = "", payloads: bool = False) -> Page:
-        """Instances of the whole namespace; cost follows the page, not the number of instances."""
+        """Instances of the whole namespace; cost follows the page, not the number of instances. A page may be shorter
+        than `limit` while its cursor says that more may follow. A cursor that no page gave raises InvalidRequest."""
         ...

@@ -1,0 +1,11 @@
+"""Every store that the suite runs against, by the name that `pytest -k` knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tests.conformance.harness import Backend, RestartableBackend
+from tests.conformance.memory import MemoryBackend
+
+RESTARTABLE: Mapping[str, Callable[[], RestartableBackend]] = {}
+BACKENDS: Mapping[str, Callable[[], Backend]] = {"memory": MemoryBackend, **RESTARTABLE}
