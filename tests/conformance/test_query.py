@@ -23,14 +23,15 @@ FILTERS = [
         id_prefix=prefix,
         created_from=created[0],
         created_to=created[1],
-        **ended,
+        completed_from=ended[0],
+        completed_to=ended[1],
     )
     for statuses, name, prefix, created, ended in product(
         [(), (Status.RUNNING,), (Status.COMPLETED, Status.FAILED, Status.PENDING), (Status.CANCELED,)],
         ["", "ship", "unknown"],
         ["", "a", "a/1"],
         [(0, 0), (120, 0), (0, 140), (110, 150)],
-        [{}, {"completed_from": 300}, {"completed_to": 320}, {"completed_from": 290, "completed_to": 330}],
+        [(0, 0), (300, 0), (0, 320), (290, 330)],
     )
 ]
 
