@@ -61,7 +61,7 @@ def test_sentinels_fail_over_and_keep_what_was_replicated() -> None:
 
 
 def _through(servers: ValkeySentinel) -> Any:
-    sentinel: Any = Sentinel(servers.sentinels)  # type: ignore[no-untyped-call] # the library leaves it untyped
+    sentinel: Any = Sentinel(servers.sentinels)
     return sentinel.master_for(servers.master_name)
 
 

@@ -1,0 +1,102 @@
+# The whole interface, the same by hand and in CI. `make` alone lists it.
+
+VENV      ?= .venv
+ifeq ($(origin PYTHON),undefined)
+PYTHON    := $(shell for p in python3 python3.11 python3.12 python3.13; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+else
+CHOSEN    := the-chosen-python
+endif
+BIN       := $(VENV)/bin
+PROTO_ENV := $(VENV)-proto
+ROOTS     := proto kit sdk placement sidecar cli tests bench examples deploy
+CODE      := $(foreach root,$(ROOTS),$(if $(shell find $(root) -name '*.py' -print -quit 2>/dev/null),$(root)))
+PARALLEL  ?= 2
+PYTEST    := $(BIN)/pytest
+FAST      := $(wildcard tests/unit tests/support tests/conformance tests/histories tests/simulation)
+N         ?= 50000
+LOCK      := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
+
+.DEFAULT_GOAL := help
+.PHONY: help run env test integration check lint types imports proto proto-is-current format lock bench bench-cluster simulate build clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: env ## Start a sidecar and a sample app, end to end; ends with 0
+	$(BIN)/python -m examples.checkout
+
+env: $(VENV)/.installed ## Make the environment from the lock (PYTHON=python3.12 chooses another Python)
+
+$(VENV)/.installed: pyproject.toml requirements/dev.txt | $(CHOSEN)
+	@test -n "$(PYTHON)" || { echo "python: expected 3.11 or newer with venv and ensurepip on PATH, found none; install it, or say make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: the-chosen-python
+the-chosen-python: # an environment of another Python than the one that was asked for is made anew
+	@test ! -x $(BIN)/python || test "$$($(BIN)/python -V)" = "$$($(PYTHON) -V)" || rm -rf $(VENV)
+
+test: env ## Run all tests; those of stores and placement use real servers
+	$(PYTEST) $(FAST) --numprocesses $(PARALLEL) --dist worksteal
+	@$(MAKE) --no-print-directory integration
+
+integration: env ## Run only the tests with whole processes
+	$(if $(wildcard tests/integration/*.py tests/integration/*/*.py),$(PYTEST) tests/integration,@echo "no integration tests here")
+
+check: lint types imports proto-is-current ## Everything but tests that must be green before a commit
+
+lint: env ## Look for mistakes and for code that is not formatted
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: env ## Format the code and mend what can be mended safely
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: env ## Check the types, twice: mypy and pyright, both strict
+	$(BIN)/mypy $(CODE)
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+imports: env ## Check that the rooms import only what they may
+	$(BIN)/lint-imports --config .importlinter
+
+GENERATE   = cd proto && $(abspath $(PROTO_ENV))/bin/python -m grpc_tools.protoc --proto_path=. $$(find . -name '*.proto' | sort | sed 's|^\./||')
+GENERATED := find . -name '*_pb2.py' -o -name '*_pb2.pyi'
+
+$(PROTO_ENV)/.installed: requirements/proto.txt
+	@test -x $(PROTO_ENV)/bin/python || $(PYTHON) -m venv $(PROTO_ENV)
+	$(PROTO_ENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements/proto.txt
+	@touch $@
+
+proto: $(PROTO_ENV)/.installed ## Generate the code of the .proto files
+	$(GENERATE) --python_out=. --pyi_out=.
+
+proto-is-current: $(PROTO_ENV)/.installed ## Check that the generated code is what the .proto files say
+	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && ($(GENERATE) --python_out="$$out" --pyi_out="$$out") \
+		&& (cd proto && $(GENERATED) | sort) >"$$out/here" && (cd "$$out" && $(GENERATED) | sort) >"$$out/there" \
+		&& diff "$$out/here" "$$out/there" && while read -r file; do diff -q "proto/$$file" "$$out/$$file" || exit 1; done <"$$out/here" \
+		|| { echo "generated code: expected what the .proto files give, found something else; run make proto" >&2; exit 1; }
+
+lock: env ## Write the lock anew from pyproject.toml (UPGRADE=--upgrade takes the newest versions)
+	$(LOCK) pyproject.toml --all-extras --output-file requirements/base.txt
+	$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements/base.txt --output-file requirements/dev.txt
+	$(LOCK) --group proto --output-file requirements/proto.txt
+
+bench: env ## Measure one sidecar with one app
+	$(BIN)/python -m bench
+
+bench-cluster: env ## Measure a cluster, and how long it takes to recover
+	$(BIN)/python -m bench.cluster
+
+simulate: env ## Run N simulated clusters, each from its own seed (N=50000)
+	$(BIN)/python -m tests.simulation --runs $(N)
+
+build: env ## Build the wheel into dist/
+	$(BIN)/python -m hatchling build --target wheel
+
+clean: ## Remove the environments and everything that was made
+	rm -rf $(VENV) $(PROTO_ENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .holdfast
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
