@@ -1,4 +1,4 @@
-"""How a parent starts a child: the same words the first time and after every crash, so that a child knows it is the same."""
+"""How a parent starts a child: in the same words the first time and after every crash, so the child knows them."""
 
 from __future__ import annotations
 

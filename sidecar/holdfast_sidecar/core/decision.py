@@ -111,6 +111,7 @@ class Draft:
         appended = [*(front or ()), *left[durable:]]
         inbox_first = next_inbox - durable
         self._set_wake(old, is_awake)
+        self.reminders_delete += instance.confirmed
         kept = 0 if self.resets_history else old.history_length
         return Decision(
             commit=Commit(
@@ -176,5 +177,6 @@ def absorb(instance: Instance, decision: Decision) -> None:
             instance.outbox[reminder.name] = reminder.data
     for name in commit.reminders_delete:
         instance.outbox.pop(name, None)
+    instance.confirmed = [name for name in instance.confirmed if name in instance.outbox]
     if commit.sets_custom_status:
         instance.custom_status = commit.custom_status

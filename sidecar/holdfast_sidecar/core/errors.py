@@ -77,7 +77,7 @@ class Unavailable(HoldfastError):
 
 
 class NotOwner(HoldfastError):
-    """This host does not own the partition (any more). The router asks the owner; a client sees it only as UNAVAILABLE."""
+    """This host does not own the partition (any more). The router asks the owner; clients see UNAVAILABLE."""
 
     kind = Kind.UNAVAILABLE
 

@@ -125,6 +125,7 @@ class Instance:
     open: Opened = field(default_factory=Opened)
     answered_rows: set[int] = field(default_factory=set[int])  # schedules whose answer waits in the inbox
     outbox: dict[str, bytes] = field(default_factory=dict[str, bytes])  # messages nobody has confirmed yet
+    confirmed: list[str] = field(default_factory=list[str])  # and those confirmed, to be forgotten with the next commit
 
     @property
     def id(self) -> str:
@@ -141,8 +142,9 @@ class Instance:
         return 0 if self.record.history_length else self.record.scheduled_at or 0
 
     @property
-    def unsaved(self) -> int:
-        return len(self.inbox) - self.record.inbox_length
+    def needs_save(self) -> bool:
+        """Something is known here that the store does not hold yet."""
+        return len(self.inbox) > self.record.inbox_length or bool(self.confirmed)
 
 
 def revive(stored: Stored, *, partition: int, epoch: int) -> Instance:

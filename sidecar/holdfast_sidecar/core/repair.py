@@ -52,7 +52,7 @@ def recover(instance: Instance) -> tuple[Order, ...]:
 
 
 def rewind(instance: Instance, reason: str | None, *, now: int, parent: Parent | None = None) -> Decision:
-    """A failed run goes on from before its failures: they and their schedules are forgotten, failed children rewound."""
+    """A failed run goes on from before its failures: these and their schedules are forgotten, children rewound."""
     del reason  # who asked and why is in the log; the repaired history must replay like one without the failures
     record = replace(
         instance.record,

@@ -1,4 +1,4 @@
-"""What is stored of an instance, and what one commit does to it. Values only: stores, core and shell all speak these."""
+"""What is stored of an instance, and what one commit does to it: values that stores, core and shell all speak."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reminder(Struct, frozen=True):
-    """A row that wakes an instance. `name` is unique within the instance; `due_at` is nanoseconds, 0 for "at recovery"."""
+    """A row that wakes an instance. `name` is unique within it; `due_at` is nanoseconds, 0 for "at recovery"."""
 
     instance_id: str
     name: str

@@ -1,8 +1,6 @@
-"""Small commits between turns: the inbox on its own, confirmed messages, a stall."""
+"""Small commits between turns: what has arrived or was confirmed, and a stall."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -12,18 +10,11 @@ from holdfast_sidecar.core.instance import Instance
 from holdfast_sidecar.core.state import Stall
 
 
-def save_inbox(instance: Instance, *, now: int) -> Decision:
-    """Makes durable what has arrived, without a turn. For when a turn takes long, or may not run."""
+def save(instance: Instance, *, now: int) -> Decision:
+    """Makes durable what has arrived or was confirmed, without a turn. For when a turn takes long, or may not run."""
     record = instance.record
-    return Draft(instance, now=now).finish(record, is_awake=record.is_awake or bool(instance.inbox))
-
-
-def confirm(instance: Instance, names: Iterable[str], *, now: int) -> Decision:
-    """Their receivers have these outbox messages; saves whatever else has arrived on the way."""
-    draft = Draft(instance, now=now)
-    draft.reminders_delete += [name for name in names if name in instance.outbox]
-    record = instance.record
-    return draft.finish(record, is_awake=record.is_awake or instance.unsaved > 0)
+    has_arrivals = len(instance.inbox) > record.inbox_length
+    return Draft(instance, now=now).finish(record, is_awake=record.is_awake or has_arrivals)
 
 
 def stall(instance: Instance, reason: StallReason, description: str, *, now: int) -> Decision:

@@ -1,0 +1,109 @@
+"""The activities that this host runs: each known once, its time bounds kept, its answer brought home until taken."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from holdfast_kit.clock import Clock
+from holdfast_proto.codec import encode_event
+from holdfast_proto.history import ActivityFailed, ActivityOptions, Failure
+from holdfast_sidecar.actors.pool import Pool
+from holdfast_sidecar.actors.ports import ActivityTask, Reply, no_reply
+from holdfast_sidecar.core.decision import RunActivity, StopActivity
+from holdfast_sidecar.core.messages import ActivityAnswer, Message
+
+_log = logging.getLogger(__name__)
+
+_NANOS = 1_000_000_000
+Key = tuple[str, str, int]
+
+
+class ActivityHost:
+    """`send` brings a message to the owner of its instance and calls back when that has it durably."""
+
+    def __init__(self, pool: Pool, clock: Clock, send: Callable[[Message, Reply], None]) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._send = send
+        self._tasks: dict[Key, ActivityTask] = {}
+        pool.on_activity_pushed = self._pushed
+        self.executed = 0
+        self.repeated = 0  # dispatches beyond the first of one task: allowed, but only after a failure
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def run(self, order: RunActivity) -> None:
+        """A second order for what is queued or running here changes nothing."""
+        key = (order.instance_id, order.execution_id, order.row)
+        if key in self._tasks:
+            return
+        self._tasks[key] = task = ActivityTask(order, self.answer)
+        options = task.event.options
+        if options is not None and options.schedule_to_start:
+            self._bound(task, options.schedule_to_start, "schedule-to-start")
+        self._pool.offer_activity(task)
+
+    def stop(self, order: StopActivity) -> None:
+        """The instance wants no answer any more: cancelled at its worker, which may still answer into the void."""
+        task = self._tasks.pop((order.instance_id, order.execution_id, order.row), None)
+        if task is not None:
+            self._cancel_bounds(task)
+            self._pool.withdraw_activity(task, "the workflow does not wait for it any more")
+
+    def answer(self, task: ActivityTask, event: bytes, reply: Reply) -> None:
+        """Brings an answer to the workflow; the task is known here until that has it."""
+        self.finish(task)
+        self.executed += 1
+        self._send(
+            ActivityAnswer(instance_id=task.instance_id, execution_id=task.execution_id, row=task.row, event=event),
+            reply,
+        )
+
+    def finish(self, task: ActivityTask) -> None:
+        self._cancel_bounds(task)
+        self._tasks.pop((task.instance_id, task.execution_id, task.row), None)
+
+    def heartbeat(self, task: ActivityTask, details: str) -> None:
+        task.details = details
+        self._start_bounds(task, heartbeat_only=True)
+
+    def _pushed(self, task: ActivityTask) -> None:
+        if task.attempt > 1:
+            self.repeated += 1
+        self._cancel_bounds(task)
+        self._start_bounds(task, heartbeat_only=False)
+
+    def _start_bounds(self, task: ActivityTask, *, heartbeat_only: bool) -> None:
+        options: ActivityOptions | None = task.event.options
+        if options is None:
+            return
+        if heartbeat_only and options.heartbeat:
+            task.timers.pop()()
+        elif options.start_to_close:
+            self._bound(task, options.start_to_close, "start-to-close")
+        if options.heartbeat:
+            self._bound(task, options.heartbeat, "heartbeat")
+
+    def _bound(self, task: ActivityTask, bound_ns: int, what: str) -> None:
+        seconds = bound_ns / _NANOS
+
+        def overdue() -> None:
+            message = f"activity {task.event.name!r}: no answer within its {what} bound of {seconds:g} s"
+            failure = Failure(kind="ActivityTimeout", message=message)
+            event = ActivityFailed(
+                at=self._clock.now_ns(),
+                seq=task.event.seq,
+                failure=failure,
+                task_execution_id=task.event.task_execution_id,
+            )
+            self._pool.withdraw_activity(task, message)
+            self.answer(task, encode_event(event), no_reply)
+
+        task.timers.append(self._clock.call_later(seconds, overdue).cancel)
+
+    def _cancel_bounds(self, task: ActivityTask) -> None:
+        for cancel in task.timers:
+            cancel()
+        task.timers.clear()

@@ -1,0 +1,69 @@
+"""Group commit: what arrives while one write is in flight goes out together in the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from holdfast_sidecar.core.state import Commit
+from holdfast_sidecar.stores.contract import Outcome, Store, StoreError
+
+_log = logging.getLogger(__name__)
+
+Landed = Callable[[Outcome | StoreError], None]
+
+GROUP_MAX = 512  # longer groups only make the first ones wait: a write costs by its rows, not by its commits
+
+
+class Committer:
+    """One group in flight at a time, in order of submission. `landed` runs in the loop, once per commit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._queue: deque[tuple[Commit, Landed]] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self.commits = 0
+        self.groups = 0
+
+    @property
+    def depth(self) -> int:
+        return len(self._queue)
+
+    def submit(self, commit: Commit, landed: Landed) -> None:
+        self._queue.append((commit, landed))
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Writes what is queued, then `run` returns."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            if not self._queue:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            await self.run_once()
+
+    async def run_once(self) -> None:
+        """Writes one group and tells everybody in it what became of his commit."""
+        queue = self._queue
+        group = [queue.popleft() for _ in range(min(len(queue), GROUP_MAX))]
+        self.commits += len(group)
+        self.groups += 1
+        results: Sequence[Outcome | StoreError]
+        try:
+            results = await self._store.commit([commit for commit, _ in group])
+        except StoreError as error:
+            _log.warning(
+                "the store did not take a group of commits", extra={"error": str(error), "commits": len(group)}
+            )
+            results = [error] * len(group)
+        for (_, landed), result in zip(group, results, strict=True):
+            landed(result)

@@ -1,0 +1,245 @@
+"""Brings turns and activities to connected workers: by name, by free slots, and to the worker that knows the instance.
+
+A task is queued until a worker takes it, then held until it is answered. When its worker goes away it is queued again,
+in front. A token names one dispatch: an answer under an older token is an answer of the past.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from itertools import count
+from typing import Generic, TypeVar
+
+from holdfast_kit.clock import Clock
+from holdfast_sidecar.actors.ports import ActivityTask, TurnTask, Worker
+
+_log = logging.getLogger(__name__)
+
+ABANDON_DELAY = 0.5  # seconds before work that a worker gave back is offered again: no hot loop
+
+Task = TypeVar("Task", TurnTask, ActivityTask)
+
+
+class _Line(Generic[Task]):
+    """Queued tasks of one kind, by what a worker filters on. Names take turns, so that none starves another."""
+
+    def __init__(self) -> None:
+        self.queues: OrderedDict[tuple[str, str | None], deque[Task]] = OrderedDict()
+        self.length = 0
+
+    def push(self, key: tuple[str, str | None], task: Task, *, in_front: bool = False) -> None:
+        queue = self.queues.get(key)
+        if queue is None:
+            queue = self.queues[key] = deque()
+        (queue.appendleft if in_front else queue.append)(task)
+        self.length += 1
+
+    def pop(self, takes: Callable[[str, str | None], bool]) -> Task | None:
+        for key, queue in self.queues.items():
+            if not takes(*key):
+                continue
+            task = queue.popleft()
+            self.length -= 1
+            if queue:
+                self.queues.move_to_end(key)
+            else:
+                del self.queues[key]
+            return task
+        return None
+
+    def remove(self, key: tuple[str, str | None], task: Task) -> None:
+        queue = self.queues.get(key)
+        if queue is not None and task in queue:
+            queue.remove(task)
+            self.length -= 1
+            if not queue:
+                del self.queues[key]
+
+
+class Pool:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tokens = count(1)
+        self._workers: dict[str, Worker] = {}
+        self._turns: _Line[TurnTask] = _Line()
+        self._activities: _Line[ActivityTask] = _Line()
+        self._held_turns: dict[int, TurnTask] = {}
+        self._held_activities: dict[int, ActivityTask] = {}
+        self.on_connect: Callable[[], None] = lambda: None
+        self.on_disconnect: Callable[[], None] = lambda: None
+        self.on_activity_pushed: Callable[[ActivityTask], None] = lambda _: None
+
+    # -- workers ---------------------------------------------------------------------------------------------------
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        return tuple(self._workers.values())
+
+    @property
+    def queued_turns(self) -> int:
+        return self._turns.length
+
+    @property
+    def queued_activities(self) -> int:
+        return self._activities.length
+
+    @property
+    def running_turns(self) -> int:
+        return len(self._held_turns)
+
+    @property
+    def running_activities(self) -> int:
+        return len(self._held_activities)
+
+    def connect(self, worker: Worker) -> None:
+        self._workers[worker.id] = worker
+        self.on_connect()
+        self.refill(worker)
+
+    def disconnect(self, worker: Worker) -> None:
+        """Everything that the worker held goes to others, or waits for one."""
+        if self._workers.get(worker.id) is not worker:
+            return
+        del self._workers[worker.id]
+        for turn in [task for task in self._held_turns.values() if task.worker is worker]:
+            turn.lost += 1
+            self._release_turn(turn)
+            self._offer_turn(turn, in_front=True)
+        for activity in [task for task in self._held_activities.values() if task.worker is worker]:
+            self._release_activity(activity)
+            self._offer_activity(activity, in_front=True)
+        self.on_disconnect()
+
+    def refill(self, worker: Worker) -> None:
+        """The worker has free slots again."""
+        while self._turns.length and worker.free_turns > 0:
+            turn = self._turns.pop(worker.takes_turn)
+            if turn is None:
+                break
+            self._push_turn(worker, turn)
+        while self._activities.length and worker.free_activities > 0:
+            activity = self._activities.pop(worker.takes_activity)
+            if activity is None:
+                break
+            self._push_activity(worker, activity)
+
+    # -- turns -----------------------------------------------------------------------------------------------------
+
+    def offer_turn(self, task: TurnTask) -> None:
+        self._offer_turn(task, in_front=False)
+
+    def withdraw_turn(self, task: TurnTask) -> None:
+        if task.token:
+            self._release_turn(task)
+        else:
+            self._turns.remove((task.name, task.label), task)
+
+    def take_turn(self, token: int) -> TurnTask | None:
+        """The turn that this dispatch is about, no longer held; None for an answer of the past."""
+        task = self._held_turns.pop(token, None)
+        if task is not None:
+            task.token = 0
+        return task
+
+    def peek_turn(self, token: int) -> TurnTask | None:
+        return self._held_turns.get(token)
+
+    def give_back_turn(self, token: int) -> None:
+        """The worker cannot run it now: offered again after a while."""
+        task = self.take_turn(token)
+        if task is not None:
+            task.worker = None
+            self._clock.call_later(ABANDON_DELAY, lambda: self.offer_turn(task))
+
+    def _offer_turn(self, task: TurnTask, *, in_front: bool) -> None:
+        worker = self._choose_for_turn(task)
+        if worker is None:
+            task.worker = None
+            self._turns.push((task.name, task.label), task, in_front=in_front)
+        else:
+            self._push_turn(worker, task)
+
+    def _choose_for_turn(self, task: TurnTask) -> Worker | None:
+        preferred = task.worker
+        if (
+            preferred is not None
+            and preferred.free_turns > 0
+            and self._workers.get(preferred.id) is preferred
+            and preferred.takes_turn(task.name, task.label)
+        ):
+            return preferred
+        best, free = None, 0
+        for worker in self._workers.values():
+            if worker.free_turns > free and worker.takes_turn(task.name, task.label):
+                best, free = worker, worker.free_turns
+        return best
+
+    def _push_turn(self, worker: Worker, task: TurnTask) -> None:
+        task.token = next(self._tokens)
+        task.worker = worker
+        task.attempt += 1
+        self._held_turns[task.token] = task
+        worker.push_turn(task)
+
+    def _release_turn(self, task: TurnTask) -> None:
+        self._held_turns.pop(task.token, None)
+        task.token = 0
+        task.worker = None
+
+    # -- activities ------------------------------------------------------------------------------------------------
+
+    def offer_activity(self, task: ActivityTask) -> None:
+        self._offer_activity(task, in_front=False)
+
+    def withdraw_activity(self, task: ActivityTask, reason: str) -> None:
+        if task.token:
+            worker = task.worker
+            if worker is not None:
+                worker.cancel_activity(task, reason)
+            self._release_activity(task)
+        else:
+            self._activities.remove((task.event.name, task.event.version), task)
+
+    def take_activity(self, token: int) -> ActivityTask | None:
+        task = self._held_activities.pop(token, None)
+        if task is not None:
+            task.token = 0
+        return task
+
+    def peek_activity(self, token: int) -> ActivityTask | None:
+        return self._held_activities.get(token)
+
+    def give_back_activity(self, token: int) -> None:
+        task = self.take_activity(token)
+        if task is not None:
+            task.worker = None
+            self._clock.call_later(ABANDON_DELAY, lambda: self.offer_activity(task))
+
+    def has_free_slot(self, name: str, version: str | None) -> bool:
+        return any(w.free_activities > 0 and w.takes_activity(name, version) for w in self._workers.values())
+
+    def _offer_activity(self, task: ActivityTask, *, in_front: bool) -> None:
+        name, version = task.event.name, task.event.version
+        best, free = None, 0
+        for worker in self._workers.values():
+            if worker.free_activities > free and worker.takes_activity(name, version):
+                best, free = worker, worker.free_activities
+        if best is None:
+            self._activities.push((name, version), task, in_front=in_front)
+        else:
+            self._push_activity(best, task)
+
+    def _push_activity(self, worker: Worker, task: ActivityTask) -> None:
+        task.token = next(self._tokens)
+        task.worker = worker
+        task.attempt += 1
+        self._held_activities[task.token] = task
+        worker.push_activity(task)
+        self.on_activity_pushed(task)
+
+    def _release_activity(self, task: ActivityTask) -> None:
+        self._held_activities.pop(task.token, None)
+        task.token = 0
+        task.worker = None

@@ -1,0 +1,140 @@
+"""What the actors need of the rest of the house, as narrow protocols beside their user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from holdfast_proto.history import ActivityScheduled
+from holdfast_sidecar.core.decision import RunActivity, StopActivity
+from holdfast_sidecar.core.errors import HoldfastError
+from holdfast_sidecar.core.messages import Message
+from holdfast_sidecar.core.turn import TurnResult
+
+Reply: TypeAlias = Callable[[HoldfastError | None], None]
+"""Called exactly once: None when the message has taken durable effect (or had already), else the error."""
+
+
+def no_reply(_: HoldfastError | None) -> None:
+    """For messages that nobody waits for."""
+
+
+class TurnTask:
+    """One turn on its way to a worker. Made by the instance's actor, carried by the pool, answered by a worker."""
+
+    __slots__ = (
+        "attempt",
+        "dialect",
+        "execution_id",
+        "generation",
+        "history",
+        "instance_id",
+        "label",
+        "lost",
+        "name",
+        "new",
+        "on_done",
+        "past_count",
+        "token",
+        "turn_trace",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        *,
+        instance_id: str,
+        execution_id: str,
+        generation: int,
+        name: str,
+        label: str | None,
+        history: list[bytes],
+        new: list[bytes],
+        turn_trace: bytes,
+        dialect: str,
+        on_done: Callable[[TurnTask, TurnResult], None],
+        worker: Worker | None,
+    ) -> None:
+        self.instance_id = instance_id
+        self.execution_id = execution_id
+        self.generation = generation
+        self.name = name
+        self.label = label
+        self.history = history  # the actor's own list: rows up to past_count are the past
+        self.past_count = len(history)
+        self.new = new
+        self.turn_trace = turn_trace
+        self.dialect = dialect
+        self.on_done = on_done
+        self.worker = worker  # before the push: who is preferred; after it: who has it
+        self.token = 0  # of the present dispatch; 0 while nobody has it
+        self.attempt = 0
+        self.lost = 0  # dispatches that ended without an answer
+
+
+class ActivityTask:
+    """One activity on its way to a worker of this host."""
+
+    __slots__ = (
+        "attempt",
+        "data",
+        "details",
+        "event",
+        "execution_id",
+        "instance_id",
+        "on_done",
+        "row",
+        "timers",
+        "token",
+        "worker",
+    )
+
+    def __init__(self, order: RunActivity, on_done: Callable[[ActivityTask, bytes, Reply], None]) -> None:
+        self.instance_id = order.instance_id
+        self.execution_id = order.execution_id
+        self.row = order.row
+        self.event: ActivityScheduled = order.event
+        self.data = order.data
+        self.on_done = on_done
+        self.worker: Worker | None = None
+        self.token = 0
+        self.attempt = 0
+        self.details = ""  # of the last heartbeat
+        self.timers: list[Callable[[], None]] = []  # cancel the bounds that run
+
+
+class Worker(Protocol):
+    """The app's end of one stream. `push_*` never waits and never fails: a broken stream disconnects later."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def free_turns(self) -> int: ...
+
+    @property
+    def free_activities(self) -> int: ...
+
+    def takes_turn(self, name: str, label: str | None) -> bool: ...
+
+    def takes_activity(self, name: str, version: str | None) -> bool: ...
+
+    def push_turn(self, task: TurnTask) -> None: ...
+
+    def push_activity(self, task: ActivityTask) -> None: ...
+
+    def cancel_activity(self, task: ActivityTask, reason: str) -> None: ...
+
+    def forget(self, instance_id: str) -> None:
+        """The instance moved on without this worker: a cached run of it is stale."""
+        ...
+
+
+class Router(Protocol):
+    """Finds the owner of an instance or activity, wherever it is, and tries again while owners change."""
+
+    def send(self, message: Message, reply: Reply) -> None: ...
+
+    def run_activity(self, order: RunActivity) -> None: ...
+
+    def stop_activity(self, order: StopActivity) -> None: ...
