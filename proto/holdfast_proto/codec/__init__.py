@@ -3,7 +3,7 @@
 `encode_event` gives the bytes of a history row, which are also the bytes that go to clients; see `v1/history.proto`.
 """
 
-from holdfast_proto.codec.actions import decode_action, encode_action
+from holdfast_proto.codec.actions import action_of, decode_action, encode_action
 from holdfast_proto.codec.errors import Unreadable, UnreadableKind
 from holdfast_proto.codec.event_reader import decode_event
 from holdfast_proto.codec.event_writer import encode_event
@@ -14,6 +14,7 @@ __all__ = [
     "Kind",
     "Unreadable",
     "UnreadableKind",
+    "action_of",
     "decode_action",
     "decode_event",
     "decode_failure",

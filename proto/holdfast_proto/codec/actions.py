@@ -68,9 +68,14 @@ def decode_action(data: bytes) -> Action:
         message = pb.Action.FromString(data)
     except DecodeError as error:
         raise Unreadable("action", found=f"{len(data)} bytes of another form") from error
+    return action_of(message)
+
+
+def action_of(message: pb.Action) -> Action:
+    """The same for an action that was parsed with the frame around it."""
     read = _READERS.get(message.WhichOneof("kind") or "")
     if read is None:
-        raise UnreadableKind("action", size=len(data))
+        raise UnreadableKind("action", size=message.ByteSize())
     try:
         return read(message)
     except Unreadable:

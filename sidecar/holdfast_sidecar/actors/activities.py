@@ -9,7 +9,7 @@ from holdfast_kit.clock import Clock
 from holdfast_proto.codec import encode_event
 from holdfast_proto.history import ActivityFailed, ActivityOptions, Failure
 from holdfast_sidecar.actors.pool import Pool
-from holdfast_sidecar.actors.ports import ActivityTask, Reply, no_reply
+from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, Reply, no_reply
 from holdfast_sidecar.core.decision import RunActivity, StopActivity
 from holdfast_sidecar.core.messages import ActivityAnswer, Message
 
@@ -42,15 +42,22 @@ class ActivityHost:
         self._tasks[key] = task = ActivityTask(order, self.answer)
         options = task.event.options
         if options is not None and options.schedule_to_start:
-            self._bound(task, options.schedule_to_start, "schedule-to-start")
+            self._bound(task, options.schedule_to_start, "schedule-to-start", CancelReason.TIMED_OUT)
         self._pool.offer_activity(task)
 
     def stop(self, order: StopActivity) -> None:
-        """The instance wants no answer any more: cancelled at its worker, which may still answer into the void."""
-        task = self._tasks.pop((order.instance_id, order.execution_id, order.row), None)
-        if task is not None:
-            self._cancel_bounds(task)
-            self._pool.withdraw_activity(task, "the workflow does not wait for it any more")
+        """Asks its worker to stop. One that never ran is answered by us; of an ended instance no answer is taken."""
+        task = self._tasks.get((order.instance_id, order.execution_id, order.row))
+        if task is None:
+            return
+        if order.has_ended:
+            self.finish(task)
+            self._pool.withdraw_activity(task, CancelReason.INSTANCE_ENDED)
+        elif task.worker is not None and task.token:
+            task.worker.cancel_activity(task, CancelReason.REQUESTED)
+        else:
+            self._pool.withdraw_activity(task, CancelReason.REQUESTED)
+            self._fail(task, "ActivityCanceled", f"activity {task.event.name!r}: canceled before it ran")
 
     def answer(self, task: ActivityTask, event: bytes, reply: Reply) -> None:
         """Brings an answer to the workflow; the task is known here until that has it."""
@@ -82,26 +89,28 @@ class ActivityHost:
         if heartbeat_only and options.heartbeat:
             task.timers.pop()()
         elif options.start_to_close:
-            self._bound(task, options.start_to_close, "start-to-close")
+            self._bound(task, options.start_to_close, "start-to-close", CancelReason.TIMED_OUT)
         if options.heartbeat:
-            self._bound(task, options.heartbeat, "heartbeat")
+            self._bound(task, options.heartbeat, "heartbeat", CancelReason.HEARTBEAT_TIMED_OUT)
 
-    def _bound(self, task: ActivityTask, bound_ns: int, what: str) -> None:
+    def _bound(self, task: ActivityTask, bound_ns: int, what: str, reason: CancelReason) -> None:
         seconds = bound_ns / _NANOS
 
         def overdue() -> None:
+            self._pool.withdraw_activity(task, reason)
             message = f"activity {task.event.name!r}: no answer within its {what} bound of {seconds:g} s"
-            failure = Failure(kind="ActivityTimeout", message=message)
-            event = ActivityFailed(
-                at=self._clock.now_ns(),
-                seq=task.event.seq,
-                failure=failure,
-                task_execution_id=task.event.task_execution_id,
-            )
-            self._pool.withdraw_activity(task, message)
-            self.answer(task, encode_event(event), no_reply)
+            self._fail(task, "ActivityTimeout", message)
 
         task.timers.append(self._clock.call_later(seconds, overdue).cancel)
+
+    def _fail(self, task: ActivityTask, kind: str, message: str) -> None:
+        event = ActivityFailed(
+            at=self._clock.now_ns(),
+            seq=task.event.seq,
+            failure=Failure(kind=kind, message=message),
+            task_execution_id=task.event.task_execution_id,
+        )
+        self.answer(task, encode_event(event), no_reply)
 
     def _cancel_bounds(self, task: ActivityTask) -> None:
         for cancel in task.timers:

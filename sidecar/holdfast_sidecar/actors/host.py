@@ -133,11 +133,13 @@ class Host:
             actor.post(message, reply)
 
     def post_fused(self, fused: Fused, reply: Reply) -> None:
-        """Only useful on the owner; elsewhere the result travels alone and the worker's copy is stale."""
-        actor = self._actor(fused.answer.instance_id)
+        """Only useful on the owner; elsewhere the results travel alone and the worker's copy is stale."""
+        instance_id = fused.answers[0][0].instance_id
+        actor = self._actor(instance_id)
         if actor is None:
-            fused.worker.forget(fused.answer.instance_id)
-            self.router.send(fused.answer, reply)
+            fused.worker.forget(instance_id)
+            for answer, _ in fused.answers:
+                self.router.send(answer, reply)
         else:
             actor.post(fused, reply)
 
@@ -237,7 +239,7 @@ class Host:
         group.create_task(self.reminders.run(), name="reminders")
 
     async def drain(self, limit: float) -> None:
-        """Lets turns that are at a worker end, at most `limit` seconds; then everything waiting is told to come back."""
+        """Lets turns that run end, for at most `limit` seconds; then whoever waits is told to come back."""
         deadline = self.clock.monotonic() + limit
         while any(actor.is_turning for actor in self._actors.values()) and self.clock.monotonic() < deadline:
             await self.clock.sleep(0.01)

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Generic, TypeVar
 
 from holdfast_kit.clock import Clock
-from holdfast_sidecar.actors.ports import ActivityTask, TurnTask, Worker
+from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask, Worker
 
 _log = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ class Pool:
     def offer_activity(self, task: ActivityTask) -> None:
         self._offer_activity(task, in_front=False)
 
-    def withdraw_activity(self, task: ActivityTask, reason: str) -> None:
+    def withdraw_activity(self, task: ActivityTask, reason: CancelReason) -> None:
         if task.token:
             worker = task.worker
             if worker is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Protocol, TypeAlias
 
 from holdfast_proto.history import ActivityScheduled
@@ -17,6 +18,16 @@ Reply: TypeAlias = Callable[[HoldfastError | None], None]
 
 def no_reply(_: HoldfastError | None) -> None:
     """For messages that nobody waits for."""
+
+
+class CancelReason(IntEnum):
+    """Why a running activity is asked to stop. The numbers are those of the native protocol."""
+
+    REQUESTED = 1
+    TIMED_OUT = 2
+    HEARTBEAT_TIMED_OUT = 3
+    INSTANCE_ENDED = 4
+    LOST = 5
 
 
 class TurnTask:
@@ -123,7 +134,7 @@ class Worker(Protocol):
 
     def push_activity(self, task: ActivityTask) -> None: ...
 
-    def cancel_activity(self, task: ActivityTask, reason: str) -> None: ...
+    def cancel_activity(self, task: ActivityTask, reason: CancelReason) -> None: ...
 
     def forget(self, instance_id: str) -> None:
         """The instance moved on without this worker: a cached run of it is stale."""

@@ -43,10 +43,9 @@ FAILURES_MAX = 8  # store failures in a row until the waiting senders are told; 
 
 
 class Fused(Struct, frozen=True):
-    """A worker's result of an activity together with the turn that the result led to."""
+    """A worker's results of activities together with the turn that they led to. All of one instance."""
 
-    answer: ActivityAnswer
-    event: HistoryEvent
+    answers: tuple[tuple[ActivityAnswer, HistoryEvent], ...]
     turn_at: int
     based_on: int
     result: TurnResult
@@ -277,26 +276,33 @@ class WorkflowActor:
     def _take_fused(self, fused: Fused, reply: Reply, now: int) -> None:
         """Takes result and next turn in one commit when nothing came between; else only the result counts."""
         instance = self._instance
-        is_next = (
-            instance is not None
-            and self._turn is None
-            and not instance.inbox
-            and instance.record.stall is None
-            and not instance.record.is_suspended
-            and instance.record.history_length == fused.based_on
-            and instance.record.execution_id == fused.answer.execution_id
-            and instance.open.row_of(fused.event) == fused.answer.row
-        )
-        if not is_next or instance is None:
+        if instance is None or not self._is_next(instance, fused):
             fused.worker.forget(self.id)
-            self._apply(
-                receive(instance, fused.answer, place=self.place, now=now, limits=self._host.limits), None, reply
-            )
+            for answer, _ in fused.answers:
+                received = receive(instance, answer, place=self.place, now=now, limits=self._host.limits)
+                self._apply(received, None, no_reply)
+            reply(None)
             return
-        take(instance, Arrival(fused.event, fused.answer.event, fused.answer.row))
+        for answer, event in fused.answers:
+            take(instance, Arrival(event, answer.event, answer.row))
         self._worker = fused.worker
-        turn = Turn(fused.turn_at, 1, fused.based_on)
-        self._commit(self._decide(instance, turn, fused.result), fused.answer, reply)
+        turn = Turn(fused.turn_at, len(fused.answers), fused.based_on)
+        self._commit(self._decide(instance, turn, fused.result), None, reply)
+
+    def _is_next(self, instance: Instance, fused: Fused) -> bool:
+        record = instance.record
+        return (
+            self._turn is None
+            and not instance.inbox
+            and record.stall is None
+            and not record.is_suspended
+            and not self._host.is_paused
+            and record.history_length == fused.based_on
+            and all(
+                answer.execution_id == record.execution_id and instance.open.row_of(event) == answer.row
+                for answer, event in fused.answers
+            )
+        )
 
     def _drop_turn(self) -> None:
         """What a worker is thinking about is void."""
@@ -377,7 +383,7 @@ class WorkflowActor:
     def _stop_activities(self, instance: Instance) -> None:
         record = instance.record
         for seq, row in instance.open.activities.items():
-            self._host.router.stop_activity(StopActivity(record.id, record.execution_id, seq, row))
+            self._host.router.stop_activity(StopActivity(record.id, record.execution_id, seq, row, has_ended=True))
 
     def _not_applied(
         self, outcome: Outcome | StoreError, message: Message | None, reply: Reply, answers: list[Reply]

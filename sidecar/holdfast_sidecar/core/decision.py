@@ -27,10 +27,13 @@ class RunActivity(Struct, frozen=True):
 
 
 class StopActivity(Struct, frozen=True):
+    """`has_ended`: nobody takes an answer any more. Else the workflow only asks, and still takes one."""
+
     instance_id: str
     execution_id: str
     seq: int
     row: int
+    has_ended: bool = False
 
 
 class Send(Struct, frozen=True):
