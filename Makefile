@@ -2,11 +2,11 @@
 
 VENV      ?= .venv
 ifeq ($(origin PYTHON),undefined)
-PYTHON    := $(shell for p in python3 python3.11 python3.12 python3.13; do \
+PYTHON    := $(shell for p in $(VENV)/bin/python python3 python3.11 python3.12 python3.13; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
-else
-CHOSEN    := the-chosen-python
 endif
+VERSION   := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_version())' 2>/dev/null)
+INSTALLED := $(VENV)/.installed-$(VERSION)
 BIN       := $(VENV)/bin
 PROTO_ENV := $(VENV)-proto
 ROOTS     := proto kit sdk placement sidecar cli tests bench examples deploy
@@ -26,18 +26,14 @@ help: ## Show this list
 run: env ## Start a sidecar and a sample app, end to end; ends with 0
 	$(BIN)/python -m examples.checkout
 
-env: $(VENV)/.installed ## Make the environment from the lock (PYTHON=python3.12 chooses another Python)
+env: $(INSTALLED) ## Make the environment from the lock (PYTHON=python3.12 chooses another Python)
 
-$(VENV)/.installed: pyproject.toml requirements/dev.txt | $(CHOSEN)
-	@test -n "$(PYTHON)" || { echo "python: expected 3.11 or newer with venv and ensurepip on PATH, found none; install it, or say make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(INSTALLED): pyproject.toml requirements/dev.txt
+	@test -n "$(VERSION)" || { echo "python: expected 3.11 or newer with venv and ensurepip, found none on PATH; install it, or say PYTHON=/path/to/python" >&2; exit 1; }
+	@test "$$($(BIN)/python -V 2>/dev/null)" = "Python $(VERSION)" || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
-
-.PHONY: the-chosen-python
-the-chosen-python: # an environment of another Python than the one that was asked for is made anew
-	@test ! -x $(BIN)/python || test "$$($(BIN)/python -V)" = "$$($(PYTHON) -V)" || rm -rf $(VENV)
 
 test: env ## Run all tests; those of stores and placement use real servers
 	$(PYTEST) $(FAST) --numprocesses $(PARALLEL) --dist worksteal
