@@ -94,6 +94,9 @@ class Engine:
         self._partition_of = partition_of
         self._check_room = check_room
 
+    def fresh_id(self) -> str:
+        return self._ids.uuid()
+
     # -- starting and ending ---------------------------------------------------------------------------------------
 
     async def start(self, request: StartRequest) -> str:

@@ -1,0 +1,131 @@
+"""`/holdfast.v1.Client/Call` and `/Once`: many requests over one stream, or one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+
+from holdfast_proto.v1 import client_pb2 as pb
+from holdfast_sidecar.actors.engine import Engine
+from holdfast_sidecar.api.native.calls import answer
+from holdfast_sidecar.api.native.replies import error_of
+from holdfast_sidecar.core.errors import InvalidRequest, Overloaded
+
+OUTSTANDING_MAX = 50_000  # requests of one stream: waits are long, so this is about memory, not about speed
+REPLIES_MAX = 128
+
+
+class ClientService:
+    def __init__(self, engine: Engine, *, namespace: str) -> None:
+        self._engine = engine
+        self._namespace = namespace
+        self._streams: set[_Stream] = set()
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        call: grpc.RpcMethodHandler[pb.CallFrame, bytes] = grpc.stream_stream_rpc_method_handler(
+            self.call, pb.CallFrame.FromString, None
+        )
+        once: grpc.RpcMethodHandler[pb.Request, pb.Reply] = grpc.unary_unary_rpc_method_handler(
+            self.once, pb.Request.FromString, pb.Reply.SerializeToString
+        )
+        return grpc.method_handlers_generic_handler("holdfast.v1.Client", {"Call": call, "Once": once})
+
+    def drain(self) -> None:
+        for stream in self._streams:
+            stream.drain()
+
+    async def once(self, request: pb.Request, context: grpc.aio.ServicerContext[pb.Request, pb.Reply]) -> pb.Reply:
+        return await answer(self._engine, request)
+
+    async def call(
+        self, frames: AsyncIterator[pb.CallFrame], context: grpc.aio.ServicerContext[pb.CallFrame, bytes]
+    ) -> None:
+        stream = _Stream(self._engine, self._namespace)
+        self._streams.add(stream)
+        try:
+            async with asyncio.TaskGroup() as group:
+                reader = group.create_task(stream.read(frames, group))
+                while (data := await stream.next()) is not None:
+                    await context.write(data)
+                reader.cancel()
+        finally:
+            self._streams.discard(stream)
+
+
+class _Stream:
+    """The requests of one client, each a task of the stream's group: a client that goes takes its waits with it."""
+
+    def __init__(self, engine: Engine, namespace: str) -> None:
+        self._engine = engine
+        self._namespace = namespace
+        self._replies: list[pb.Reply] = []
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._is_read = False
+        self._drains = False
+
+    def drain(self) -> None:
+        self._drains = True
+        self._wake.set()
+
+    async def next(self) -> bytes | None:
+        """The next frame; None when the client has hung up and every request is answered."""
+        while not (self._replies or self._drains):
+            if self._is_read and not self._running:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        frame = pb.ReplyFrame(replies=self._replies[:REPLIES_MAX], draining=self._drains)
+        self._replies = self._replies[REPLIES_MAX:]
+        self._drains = False
+        return frame.SerializeToString()
+
+    async def read(self, frames: AsyncIterator[pb.CallFrame], group: asyncio.TaskGroup) -> None:
+        async for frame in frames:
+            is_ours = not frame.namespace or frame.namespace == self._namespace
+            for request in frame.requests:
+                if is_ours:
+                    self._begin(request, group)
+                else:
+                    self._refuse(request, self._foreign(frame.namespace))
+        self._is_read = True
+        self._wake.set()
+
+    def _begin(self, request: pb.Request, group: asyncio.TaskGroup) -> None:
+        if request.HasField("cancel"):
+            self._cancel(request)
+        elif not request.id or request.id in self._running:
+            self._refuse(request, InvalidRequest(f"request id {request.id}: expected one that is not 0 and not in use"))
+        elif len(self._running) >= OUTSTANDING_MAX:
+            self._refuse(request, Overloaded(f"this stream has {OUTSTANDING_MAX} requests outstanding; wait for some"))
+        else:
+            self._running[request.id] = group.create_task(self._run(request))
+
+    async def _run(self, request: pb.Request) -> None:
+        try:
+            self._reply(await answer(self._engine, request))
+        finally:
+            self._running.pop(request.id, None)
+            self._wake.set()
+
+    def _cancel(self, request: pb.Request) -> None:
+        task = self._running.pop(request.cancel.request_id, None)
+        if task is not None:
+            task.cancel()
+            canceled = pb.Error(kind=pb.Error.CANCELED, code="Canceled", text="canceled by its caller")
+            self._reply(pb.Reply(id=request.cancel.request_id, error=canceled))
+        self._reply(pb.Reply(id=request.id, done=pb.Done()))
+
+    def _refuse(self, request: pb.Request, error: Exception) -> None:
+        self._reply(pb.Reply(id=request.id, error=error_of(error)))
+
+    def _reply(self, reply: pb.Reply) -> None:
+        self._replies.append(reply)
+        self._wake.set()
+
+    def _foreign(self, namespace: str) -> InvalidRequest:
+        return InvalidRequest(
+            f"namespace {namespace!r}: this sidecar serves {self._namespace!r}; check the client's namespace"
+        )

@@ -1,0 +1,114 @@
+"""`/holdfast.v1.Worker/Work`: one stream per worker. Reads frames, hands them to the worker, writes what gathered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from itertools import count
+from typing import Final
+
+import grpc
+
+from holdfast_proto.v1 import worker_pb2 as pb
+from holdfast_sidecar.actors.host import Host
+from holdfast_sidecar.api.native.outbox import FRAME_BYTES_MAX, ITEMS_MAX
+from holdfast_sidecar.api.native.worker import NativeWorker
+
+_log = logging.getLogger(__name__)
+
+PROTOCOL: Final = 1
+CAPABILITIES: Final = ("fused", "cancel", "heartbeat", "local-first")
+HELLO_TIMEOUT: Final = 30.0  # seconds for the first frame; a worker sends it with its first breath
+
+
+class WorkerService:
+    def __init__(self, host: Host, *, namespace: str, host_id: str, version: str) -> None:
+        self._host = host
+        self._namespace = namespace
+        self._host_id = host_id
+        self._version = version
+        self._numbers = count(1)
+        self._workers: set[NativeWorker] = set()
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        method: grpc.RpcMethodHandler[pb.WorkerFrame, bytes] = grpc.stream_stream_rpc_method_handler(
+            self.work, pb.WorkerFrame.FromString, None
+        )
+        return grpc.method_handlers_generic_handler("holdfast.v1.Worker", {"Work": method})
+
+    def drain(self) -> None:
+        """Tells every worker that nothing new comes; they finish, hang up and connect elsewhere."""
+        for worker in self._workers:
+            worker.drain()
+            worker.outbox.room(8).draining = True
+
+    async def work(
+        self, frames: AsyncIterator[pb.WorkerFrame], context: grpc.aio.ServicerContext[pb.WorkerFrame, bytes]
+    ) -> None:
+        first = await self._first(frames)
+        refusal = self._refusal(first)
+        if first is None or refusal is not None:
+            _log.warning("refused a worker", extra={"reason": "no hello" if refusal is None else refusal.text})
+            if refusal is not None:
+                await context.write(pb.RawSidecarFrame(refusal=refusal).SerializeToString())
+            return
+        worker = NativeWorker(self._host, first.hello, number=next(self._numbers))
+        worker.outbox.room(64).welcome.CopyFrom(self._welcome())
+        _log.info("worker connected", extra={"worker": worker.id, "sdk": first.hello.sdk})
+        self._workers.add(worker)
+        self._host.pool.connect(worker)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read(worker, first, frames), name=f"worker {worker.id}")
+                while (data := await worker.outbox.next()) is not None:
+                    await context.write(data)
+        finally:
+            self._workers.discard(worker)
+            self._host.pool.disconnect(worker)
+            _log.info("worker disconnected", extra={"worker": worker.id})
+
+    async def _first(self, frames: AsyncIterator[pb.WorkerFrame]) -> pb.WorkerFrame | None:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT):
+                return await anext(frames)
+        except (TimeoutError, StopAsyncIteration):
+            return None
+
+    async def _read(self, worker: NativeWorker, first: pb.WorkerFrame, frames: AsyncIterator[pb.WorkerFrame]) -> None:
+        worker.take(first)
+        async for frame in frames:
+            worker.take(frame)
+        worker.outbox.close()
+
+    def _refusal(self, first: pb.WorkerFrame | None) -> pb.WorkerRefusal | None:
+        if first is None:
+            return None
+        if not first.HasField("hello"):
+            return pb.WorkerRefusal(code="HelloMissing", text="the first frame must carry a hello; update the SDK")
+        hello = first.hello
+        if hello.protocol != PROTOCOL:
+            return pb.WorkerRefusal(
+                code="ProtocolUnknown",
+                text=f"worker {hello.worker_id!r} speaks protocol {hello.protocol}, this sidecar speaks {PROTOCOL}; "
+                "use an SDK and a sidecar of the same release",
+            )
+        if hello.namespace and hello.namespace != self._namespace:
+            return pb.WorkerRefusal(
+                code="NamespaceUnknown",
+                text=f"worker {hello.worker_id!r} wants namespace {hello.namespace!r}, this sidecar serves "
+                f"{self._namespace!r}; check the worker's namespace and the sidecar's",
+            )
+        return None
+
+    def _welcome(self) -> pb.WorkerWelcome:
+        return pb.WorkerWelcome(
+            protocol=PROTOCOL,
+            namespace=self._namespace,
+            host_id=self._host_id,
+            sidecar=f"holdfast-sidecar/{self._version}",
+            items_max=ITEMS_MAX,
+            frame_bytes_max=2 * FRAME_BYTES_MAX,
+            payload_bytes_max=self._host.limits.payload_bytes_max,
+            capabilities=CAPABILITIES,
+        )
