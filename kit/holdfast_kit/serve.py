@@ -12,8 +12,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from enum import IntEnum
 
@@ -86,16 +85,16 @@ def serve(
 
 
 async def _main(services: tuple[Service, ...], drain_limit: timedelta) -> int:
-    lifetime = Lifetime()
-    with _signals(lifetime):
-        try:
-            await run(*services, lifetime=lifetime, drain_limit=drain_limit)
-        except BaseExceptionGroup as group:
-            fatal = group.split(Exception)[1]
-            if fatal is not None:
-                raise
-            _log.error("a service failed", exc_info=group)
-            return ExitCode.FAILED
+    lifetime, loop = Lifetime(), asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, lifetime.interrupt, number)  # closing the loop puts the old ones back
+    try:
+        await run(*services, lifetime=lifetime, drain_limit=drain_limit)
+    except BaseExceptionGroup as group:
+        if group.split(Exception)[1] is not None:
+            raise
+        _log.error("a service failed", exc_info=group)
+        return ExitCode.FAILED
     return lifetime.exit_code
 
 
@@ -157,18 +156,6 @@ class _Countdown:
 
     async def reached(self) -> None:
         await self._zero.wait()
-
-
-@contextmanager
-def _signals(lifetime: Lifetime) -> Generator[None]:
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, lifetime.interrupt, number)
-    try:
-        yield
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
 
 
 def _name(service: Service) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+import uvloop
 
 from holdfast_kit.serve import ExitCode, Lifetime, run, serve
 
@@ -91,15 +92,15 @@ def test_the_program_ends_when_one_service_returns() -> None:
     assert service.told == ["draining", "drained"]
 
 
-def test_signal_handlers_are_put_back() -> None:
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_signal_handlers_are_put_back(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     service = _Service()
-    serve(service, _signal_when_up(signal.SIGTERM, after=service), drain_limit=_LONG)
+    serve(service, _signal_when_up(signal.SIGTERM, after=service), drain_limit=_LONG, loop_factory=new_loop)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 def test_the_loop_is_the_one_that_was_asked_for() -> None:
-    uvloop = pytest.importorskip("uvloop", exc_type=ImportError)
     loops = list[type]()
 
     async def note(lifetime: Lifetime) -> None:
