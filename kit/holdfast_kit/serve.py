@@ -87,7 +87,7 @@ def serve(
 async def _main(services: tuple[Service, ...], drain_limit: timedelta) -> int:
     lifetime, loop = Lifetime(), asyncio.get_running_loop()
     for number in _SIGNALS:
-        loop.add_signal_handler(number, lifetime.interrupt, number)  # closing the loop puts the old ones back
+        loop.add_signal_handler(number, lifetime.interrupt, number)
     try:
         await run(*services, lifetime=lifetime, drain_limit=drain_limit)
     except BaseExceptionGroup as group:
@@ -95,6 +95,9 @@ async def _main(services: tuple[Service, ...], drain_limit: timedelta) -> int:
             raise
         _log.error("a service failed", exc_info=group)
         return ExitCode.FAILED
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)  # closing uvloop's loop would leave them, asyncio's would not
     return lifetime.exit_code
 
 
