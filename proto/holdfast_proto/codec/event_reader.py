@@ -57,6 +57,8 @@ def event_of(m: pb.HistoryEvent) -> HistoryEvent:
     stamp = m.timestamp
     try:
         return read(m, stamp.seconds * SECOND + stamp.nanos)
+    except Unreadable:
+        raise
     except ValueError as error:  # a number outside of an enumeration
         raise Unreadable("history event", found=str(error)) from error
 

@@ -12,6 +12,8 @@ from holdfast_proto.history import ActivityOptions, Failure, Parent, Trace
 from holdfast_proto.v1 import history_pb2 as pb
 
 SECOND: Final = 1_000_000_000
+FIRST_AT: Final = -62_135_596_800 * SECOND  # 0001-01-01, and the last nanosecond of 9999: what a Timestamp may hold
+LAST_AT: Final = 253_402_300_800 * SECOND - 1
 _NO_ROW: Final = -1
 
 
@@ -20,7 +22,10 @@ def set_time(stamp: Timestamp, at: int) -> None:
 
 
 def time_of(stamp: Timestamp) -> int:
-    return stamp.seconds * SECOND + stamp.nanos
+    at = stamp.seconds * SECOND + stamp.nanos
+    if not FIRST_AT <= at <= LAST_AT:
+        raise Unreadable("time between the years 1 and 9999", found=f"{at} nanoseconds after 1970")
+    return at
 
 
 def encode_failure(failure: Failure) -> bytes:
