@@ -1,0 +1,209 @@
+"""The streams between sidecars: one per pair, opened by the host with the smaller id, kept open for ever.
+
+Path `/holdfast.v1.Peer/Link`, frames of bytes both ways. Whoever accepts learns who called from the greeting and, with
+TLS, from the certificate: a host of another namespace, app or trust domain is not talked to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import grpc
+
+from holdfast_kit.backoff import Backoff
+from holdfast_kit.clock import Clock
+from holdfast_kit.ids import Ids
+from holdfast_placement.table import Host as Member
+from holdfast_placement.table import Table
+from holdfast_sidecar.cluster.peer import Local, Peer
+from holdfast_sidecar.cluster.placement_stream import Channel, Me
+from holdfast_sidecar.cluster.router import ClusterRouter
+from holdfast_sidecar.cluster.words import PROTOCOL, BadFrame, Frame, Greeting, decode_frame, encode_frame
+
+_log = logging.getLogger(__name__)
+
+METHOD = "/holdfast.v1.Peer/Link"
+GREETING_TIMEOUT = 5.0
+Write = Callable[[bytes], Awaitable[object]]
+
+
+class Links:
+    """Knows the peers of the table, keeps a stream to each, and tells the router who is there."""
+
+    def __init__(
+        self,
+        me: Me,
+        *,
+        local: Local,
+        router: ClusterRouter,
+        channel: Channel,
+        clock: Clock,
+        ids: Ids,
+        identity: Callable[[grpc.aio.ServicerContext[bytes, bytes]], str | None],
+    ) -> None:
+        self._me = me
+        self._local = local
+        self._router = router
+        self._channel = channel
+        self._clock = clock
+        self._ids = ids
+        self._identity = identity  # why the caller's certificate does not fit; None when it does
+        self._members: dict[str, Member] = {}
+        self._peers: dict[str, Peer] = {}
+        self._wakes: dict[str, asyncio.Event] = {}
+        self._streams: dict[str, object] = {}
+        self._dialers: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self.accept, None, None)
+        return grpc.method_handlers_generic_handler("holdfast.v1.Peer", {"Link": method})
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for host_id in self._peers:
+                self._dial(host_id)
+            await asyncio.Event().wait()
+
+    def use(self, table: Table) -> None:
+        """Peers come and go with the table's members; a restarted process is a new peer under an old id."""
+        members = {member.id: member for member in table.hosts if member.id != self._me.host_id}
+        for host_id, member in list(self._members.items()):
+            new = members.get(host_id)
+            if new is None or new.incarnation != member.incarnation:
+                self._forget(host_id)
+        for host_id, member in members.items():
+            if host_id not in self._members:
+                self._meet(member)
+
+    def _meet(self, member: Member) -> None:
+        self._members[member.id] = member
+        self._wakes[member.id] = wake = asyncio.Event()
+        self._peers[member.id] = peer = Peer(member.id, self._local, wake=wake.set)
+        self._router.add_peer(peer)
+        self._dial(member.id)
+
+    def _dial(self, host_id: str) -> None:
+        if self._group is not None and self._me.host_id < host_id and host_id not in self._dialers:
+            self._dialers[host_id] = self._group.create_task(self._keep_dialed(host_id), name=f"peer {host_id}")
+
+    def _forget(self, host_id: str) -> None:
+        del self._members[host_id]
+        dialer = self._dialers.pop(host_id, None)
+        if dialer is not None:
+            dialer.cancel()
+        self._streams.pop(host_id, None)
+        self._peers.pop(host_id)
+        self._wakes.pop(host_id).set()
+        self._router.peer_gone(host_id)
+
+    # -- calling ---------------------------------------------------------------------------------------------------
+
+    async def _keep_dialed(self, host_id: str) -> None:
+        backoff = Backoff(self._ids.random(), base=timedelta(milliseconds=20), cap=timedelta(seconds=1))
+        while host_id in self._members:
+            try:
+                async with self._channel(self._members[host_id].address) as channel:
+                    call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(METHOD)()
+                    await call.write(encode_frame(Frame(greeting=self._greeting())))
+                    await self._converse(host_id, call, call.write, backoff)
+            except (grpc.aio.AioRpcError, BadFrame, asyncio.InvalidStateError) as error:
+                _log.info("link to a peer ended", extra={"peer": host_id, "error": str(error)[:200]})
+            await self._clock.sleep(backoff.next())
+
+    # -- being called ----------------------------------------------------------------------------------------------
+
+    async def accept(self, frames: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        try:
+            async with asyncio.timeout(GREETING_TIMEOUT):
+                greeting = decode_frame(await anext(frames)).greeting
+        except (TimeoutError, StopAsyncIteration, BadFrame):
+            greeting = None
+        problem = self._identity(context) or self._problem(greeting)
+        if greeting is None or problem is not None:
+            _log.warning("refused a peer", extra={"reason": problem})
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem or "no greeting")
+        await context.write(encode_frame(Frame(greeting=self._greeting())))
+        try:
+            await self._converse(greeting.host_id, frames, context.write, None)
+        except BadFrame as error:
+            _log.warning("a peer sent what is no frame", extra={"peer": greeting.host_id, "error": str(error)})
+
+    def _problem(self, greeting: Greeting | None) -> str | None:
+        me = self._me
+        if greeting is None:
+            return "expected a greeting first"
+        if greeting.protocol != PROTOCOL:
+            return f"peer protocol: expected {PROTOCOL}, found {greeting.protocol}; run sidecars of one release"
+        if (greeting.namespace, greeting.app_id) != me.app:
+            return f"this sidecar serves {me.app}, not {greeting.namespace}/{greeting.app_id}"
+        if greeting.partitions != me.partitions:
+            return f"partition count: expected {me.partitions}, found {greeting.partitions}"
+        if greeting.host_id not in self._members:
+            return f"host {greeting.host_id!r} is in no table known here yet; try again"
+        if self._members[greeting.host_id].incarnation != greeting.incarnation:
+            return f"host {greeting.host_id!r} is another process than the one in the table; try again"
+        return None
+
+    def _greeting(self) -> Greeting:
+        me = self._me
+        return Greeting(PROTOCOL, me.app.namespace, me.app.app_id, me.host_id, me.incarnation, me.partitions)
+
+    # -- both ------------------------------------------------------------------------------------------------------
+
+    async def _converse(
+        self, host_id: str, frames: AsyncIterable[bytes], write: Write, backoff: Backoff | None
+    ) -> None:
+        """Until either side is gone. A newer stream of the same peer takes the place of an older one."""
+        peer, wake, stream = self._peers[host_id], self._wakes[host_id], object()
+        self._streams[host_id] = stream
+        if peer.is_connected:
+            peer.broken()
+        ended = asyncio.Event()
+
+        async def read() -> None:
+            try:
+                async for data in frames:
+                    if self._streams.get(host_id) is not stream:
+                        return
+                    frame = decode_frame(data)
+                    if frame.greeting is not None and not peer.is_connected:
+                        self._connected(host_id, peer, backoff)
+                    peer.take(frame)
+            finally:
+                ended.set()
+                wake.set()
+
+        if backoff is None:
+            self._connected(host_id, peer, None)
+        try:
+            async with asyncio.TaskGroup() as group:
+                reader = group.create_task(read())
+                await self._write_all(peer, wake, ended, write)
+                reader.cancel()
+        except* (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as errors:
+            _log.info("link to a peer broke", extra={"peer": host_id, "error": str(errors.exceptions[0])[:200]})
+        finally:
+            if self._streams.get(host_id) is stream:
+                del self._streams[host_id]
+                peer.broken()
+
+    async def _write_all(self, peer: Peer, wake: asyncio.Event, ended: asyncio.Event, write: Write) -> None:
+        while not ended.is_set():
+            frame = peer.next_frame() if peer.is_connected else None
+            if frame is None:
+                wake.clear()
+                await wake.wait()
+            else:
+                await write(encode_frame(frame))
+
+    def _connected(self, host_id: str, peer: Peer, backoff: Backoff | None) -> None:
+        peer.connected()
+        if backoff is not None:
+            backoff.reset()
+        self._router.peer_connected(host_id)
+        _log.info("linked with a peer", extra={"peer": host_id})
