@@ -1,7 +1,7 @@
 """What a room may import, as a contract for import-linter; `.importlinter` holds the table.
 
     rooms        modules (each with everything below) that the contract is about
-    without      modules below them that it is not about
+    without      modules below them that are rooms of their own, and whose doors are not open by themselves
     may_import   modules of ours (each with everything below) that they may import besides their own room
     libraries    what they may import from outside the standard library; `*` for anything
     never        modules of the standard library they may not import
@@ -42,7 +42,8 @@ class RoomContract(Contract):
 
     def _allows(self, graph: ImportGraph, imported: str) -> bool:
         if not graph.is_module_squashed(imported):
-            return _is_within(imported, {*self.rooms, *(self.may_import or ())})
+            own = _is_within(imported, self.rooms) and not _is_within(imported, self.without or ())
+            return own or _is_within(imported, self.may_import or ())
         if imported.split(".", maxsplit=1)[0] in sys.stdlib_module_names:
             return not _is_within(imported, self.never or ())
         libraries = self.libraries or set[str]()
