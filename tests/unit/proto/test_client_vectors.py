@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Final
@@ -69,6 +70,54 @@ SHARED: Final = {
     "TimerOriginActivityRetry": "ActivityRetry",
     "TimerOriginChildWorkflowRetry": "ChildRetry",
 }
+# Where our name for a field is not the client's.
+OUR_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "capabilities": ("legacy_capabilities",),
+    "child_workflow_instance_completed": ("sub_orchestration_instance_completed",),
+    "child_workflow_instance_created": ("sub_orchestration_instance_created",),
+    "child_workflow_instance_failed": ("sub_orchestration_instance_failed",),
+    "child_workflow_retry": ("child_retry",),
+    "complete_workflow": ("complete_orchestration",),
+    "create_child_workflow": ("create_sub_orchestration",),
+    "create_timer": ("user",),
+    "data": ("input",),
+    "error_message": ("message",),
+    "error_type": ("kind",),
+    "external_event": ("event_timeout",),
+    "failure_details": ("failure",),
+    "health_ping": ("legacy_health_ping",),
+    "inner_failure": ("cause",),
+    "input": (
+        "output",
+        "reason",
+    ),
+    "is_non_retriable": ("is_non_retryable",),
+    "orchestration_instance": ("instance",),
+    "orchestration_status": ("status",),
+    "parent_instance": ("parent",),
+    "parent_trace_context": ("trace",),
+    "rerun_parent_instance_info": ("rerun_of",),
+    "scheduled_start_timestamp": ("scheduled_at",),
+    "stack_trace": ("stack",),
+    "task_scheduled_id": ("seq",),
+    "terminate_workflow": ("terminate_orchestration",),
+    "timer_id": ("seq",),
+    "trace_parent": ("parent",),
+    "trace_state": ("state",),
+    "workflow_completed": ("orchestrator_completed",),
+    "workflow_instance": (
+        "instance",
+        "orchestration_instance",
+    ),
+    "workflow_request": ("orchestrator_request",),
+    "workflow_started": ("orchestrator_started",),
+    "workflow_state": ("orchestration_state",),
+    "workflow_status": (
+        "orchestration_status",
+        "status",
+    ),
+    "workflow_version_not_available": ("orchestrator_version_not_available",),
+}
 # What clients have and we pass over: the older span id of a start, signatures of Dapr's history signing, and, of the
 # legacy Dapr client, entities, which no Dapr SDK offers.
 NONE: Final = frozenset[int]()
@@ -109,6 +158,20 @@ def test_a_filled_message_of_a_client_is_read_field_by_field(client: str, name: 
         check_fields(kind.FromString(bytes.fromhex(vector)), client)
 
 
+@pytest.mark.parametrize(("client", "name"), list(cases()))
+def test_a_field_has_the_name_that_the_client_gives_its_number(client: str, name: str) -> None:
+    kind = kind_of(client, name)
+    assert kind is not None
+    theirs = {int(number): snake(field) for number, field in BY_CLIENT[client]["fields"][name].items()}
+    differing = {
+        (number, field, kind.DESCRIPTOR.fields_by_number[number].name)
+        for number, field in theirs.items()
+        if number in kind.DESCRIPTOR.fields_by_number
+        and kind.DESCRIPTOR.fields_by_number[number].name not in {field, *OUR_WORDS.get(field, ())}
+    }
+    assert differing == set()
+
+
 @pytest.mark.parametrize("client", list(SCHEMAS))
 def test_no_message_that_matters_is_missing(client: str) -> None:
     missing = {name for name in BY_CLIENT[client]["filled"] if kind_of(client, name) is None}
@@ -129,7 +192,11 @@ LEFT_OUT_OF_LEGACY: Final = {
 }
 
 
-def check_fields(message: Message, client: str) -> None:
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name.replace("IDs", "Ids").replace("ID", "Id")).lower()
+
+
+def check_fields(message: Message, client: str, holder: int | None = None) -> None:
     """Values name the field that they were written to; see `make_vectors.py`."""
     name = message.DESCRIPTOR.name
     allowed = PASSED_OVER.get(name, NONE) | (PASSED_OVER_OF_LEGACY.get(name, NONE) if client == "legacy" else NONE)
@@ -140,20 +207,21 @@ def check_fields(message: Message, client: str) -> None:
             assert list(value) == [f"k{field.number}"], field.full_name
         else:
             for item in value if field.is_repeated else [value]:
-                check_value(field, item, client)
+                check_value(field, item, client, number=holder or field.number)
 
 
-def check_value(field: FieldDescriptor, value: object, client: str) -> None:
+def check_value(field: FieldDescriptor, value: object, client: str, *, number: int) -> None:
     if isinstance(value, Message):
-        check_fields(value, client)
+        is_known = value.DESCRIPTOR.full_name.startswith("google.protobuf.")
+        check_fields(value, client, holder=number if is_known else None)
     elif isinstance(value, str):
-        assert value == f"s{field.number}", field.full_name
+        assert value == f"s{number}", field.full_name
     elif isinstance(value, bytes):
-        assert value == f"b{field.number}".encode() or field.full_name == "holdfast.v1.Failure.properties"
+        assert value == f"b{number}".encode() or field.full_name == "holdfast.v1.Failure.properties"
     elif isinstance(value, bool) or field.name in ENUMERATED:
         assert value
     else:
-        assert value == field.number or field.enum_type is not None, field.full_name
+        assert value == number or field.enum_type is not None, field.full_name
 
 
 ENUMERATED: Final = {

@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 
 
 class Vectors(TypedDict):
+    fields: dict[str, dict[str, str]]
     filled: dict[str, list[str]]
     scenarios: dict[str, str]
 

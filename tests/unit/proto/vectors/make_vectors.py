@@ -6,8 +6,8 @@ Run it with the Python of an environment that holds that client: `microsoft` dur
 durabletask-dapr 0.17.4 (module durabletask.internal.orchestrator_service_pb2), `dapr` dapr 1.19.0 (module
 dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2). The tests read only the files it leaves.
 
-In a filled message, a text of field 7 is "s7", a number 7, bytes "b7", a map {"k7": "s7"}; so a field that was read as
-another one shows.
+In a filled message, a text of field 7 is "s7", a number 7, bytes "b7", a map {"k7": "s7"}, and a wrapped text or a time
+bears the number of the field that holds it; so a field that was read as another one shows.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def main(client: str, module: str) -> None:
     kinds = {kind.name: kind for kind in message_kinds(importlib.import_module(module).DESCRIPTOR)}
     scenarios = json.loads((HERE / "scenarios.json").read_text())[client]
     vectors = {
+        "fields": {name: {str(field.number): field.name for field in kind.fields} for name, kind in kinds.items()},
         "filled": {name: [filled(kind, nth).hex() for nth in range(variants(kind))] for name, kind in kinds.items()},
         "scenarios": {name: made(kinds, *scenario).hex() for name, scenario in scenarios.items()},
     }
@@ -69,16 +70,24 @@ def fill_field(message: Set, field: FieldDescriptor, *, depth: int) -> None:
     kind = field.message_type
     if kind is None:
         if field.is_repeated:
-            getattr(message, field.name).append(value_of(field))
+            getattr(message, field.name).append(value_of(field, field.number))
         else:
-            setattr(message, field.name, value_of(field))
+            setattr(message, field.name, value_of(field, field.number))
     elif kind.GetOptions().map_entry:
         fill_map(getattr(message, field.name), field)
     elif depth < DEPTH_MAX:
         target = getattr(message, field.name)
         inner = target.add() if field.is_repeated else target
         inner.SetInParent()
-        fill(inner, kind, 0, depth=depth + 1)
+        if kind.full_name.startswith("google.protobuf."):
+            fill_known(inner, kind, field.number)
+        else:
+            fill(inner, kind, 0, depth=depth + 1)
+
+
+def fill_known(message: Set, kind: Descriptor, number: int) -> None:
+    for field in kind.fields:
+        setattr(message, field.name, value_of(field, number))
 
 
 def fill_map(target: Set, field: FieldDescriptor) -> None:
@@ -88,16 +97,16 @@ def fill_map(target: Set, field: FieldDescriptor) -> None:
         target[f"k{field.number}"].string_value = f"s{field.number}"
 
 
-def value_of(field: FieldDescriptor) -> Any:
+def value_of(field: FieldDescriptor, number: int) -> Any:
     if field.type == FieldDescriptor.TYPE_STRING:
-        return f"s{field.number}"
+        return f"s{number}"
     if field.type == FieldDescriptor.TYPE_BYTES:
-        return f"b{field.number}".encode()
+        return f"b{number}".encode()
     if field.type == FieldDescriptor.TYPE_BOOL:
         return True
     if field.enum_type is not None:
         return field.enum_type.values[-1].number
-    return field.number
+    return number
 
 
 if __name__ == "__main__":
