@@ -108,7 +108,9 @@ class Links:
         while host_id in self._members:
             try:
                 async with self._channel(self._members[host_id].address) as channel:
-                    call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(METHOD)()
+                    call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(
+                        METHOD, request_serializer=bytes, response_deserializer=bytes
+                    )()
                     await call.write(encode_frame(Frame(greeting=self._greeting())))
                     await self._converse(host_id, call, call.write, backoff)
             except (grpc.aio.AioRpcError, BadFrame, asyncio.InvalidStateError) as error:
