@@ -109,7 +109,7 @@ class Links:
             try:
                 async with self._channel(self._members[host_id].address) as channel:
                     call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(
-                        METHOD, request_serializer=bytes, response_deserializer=bytes
+                        METHOD, request_serializer=_as_is, response_deserializer=_as_is
                     )()
                     await call.write(encode_frame(Frame(greeting=self._greeting())))
                     await self._converse(host_id, call, call.write, backoff)
@@ -209,3 +209,7 @@ class Links:
             backoff.reset()
         self._router.peer_connected(host_id)
         _log.info("linked with a peer", extra={"peer": host_id})
+
+
+def _as_is(data: bytes) -> bytes:
+    return data
