@@ -6,6 +6,11 @@ from collections.abc import Callable, Mapping
 
 from tests.conformance.harness import Backend, RestartableBackend
 from tests.conformance.memory import MemoryBackend
+from tests.conformance.redis import RedisBackend, RedisClusterBackend
+from tests.conformance.sqlite import SqliteBackend
 
-RESTARTABLE: Mapping[str, Callable[[], RestartableBackend]] = {}
-BACKENDS: Mapping[str, Callable[[], Backend]] = {"memory": MemoryBackend, **RESTARTABLE}
+RESTARTABLE: Mapping[str, Callable[[], RestartableBackend]] = {
+    "redis": RedisBackend,
+    "redis-cluster": RedisClusterBackend,
+}
+BACKENDS: Mapping[str, Callable[[], Backend]] = {"memory": MemoryBackend, "sqlite": SqliteBackend, **RESTARTABLE}
