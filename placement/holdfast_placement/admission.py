@@ -21,7 +21,7 @@ Code = pb.Refusal.Code
 class Refused(Exception):
     """The last thing a host hears. `retry_after` zero: retrying cannot help before somebody changes something."""
 
-    def __init__(self, code: int, text: str, retry_after: timedelta = timedelta(0)) -> None:
+    def __init__(self, code: Code, text: str, retry_after: timedelta = timedelta(0)) -> None:
         super().__init__(text)
         self.code = code
         self.text = text

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import grpc
@@ -22,10 +23,19 @@ _LOOK_EVERY_S = 0.2
 class LeaseKeeper:
     """`keep` asks, `run` talks to etcd. A question survives a broken stream and is asked again on the next one."""
 
-    def __init__(self, etcd: Etcd, *, clock: Clock, backoff: Backoff, answer_timeout: timedelta) -> None:
+    def __init__(
+        self,
+        etcd: Etcd,
+        *,
+        clock: Clock,
+        backoff: Backoff,
+        answer_timeout: timedelta,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._etcd = etcd
         self._clock = clock
         self._backoff = backoff
+        self._beat = beat
         self._answer_s = answer_timeout.total_seconds()
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._unsent: list[int] = []
@@ -54,6 +64,7 @@ class LeaseKeeper:
     async def run(self) -> None:
         """Until cancelled. Streams that break are opened again, on the next endpoint."""
         while True:
+            self._beat()
             problem = await self._one_stream()
             _log.warning("lease stream interrupted", extra={"reason": str(problem), "waiting": len(self._waiting)})
             await self._clock.sleep(self._backoff.next())
@@ -115,5 +126,6 @@ class LeaseKeeper:
     async def _watch_silence(self) -> None:
         while True:
             await self._clock.sleep(_LOOK_EVERY_S)
+            self._beat()
             if self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._answer_s:
                 raise EtcdUnavailable(f"etcd lease stream: silent for {self._answer_s:g} s")

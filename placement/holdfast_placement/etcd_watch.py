@@ -71,15 +71,26 @@ class Position:
 class Watch:
     """`run` ends only by raising `Compacted`, `WatchCanceled`, `HistoryRewound` or `EtcdDenied`."""
 
-    def __init__(self, etcd: Etcd, prefix: bytes, *, start: int, clock: Clock, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        etcd: Etcd,
+        prefix: bytes,
+        *,
+        start: int,
+        clock: Clock,
+        backoff: Backoff,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._etcd = etcd
         self._prefix = prefix
         self._position = Position(start)
         self._clock = clock
         self._backoff = backoff
+        self._beat = beat
 
     async def run(self, deliver: Callable[[Batch], None]) -> NoReturn:
         while True:
+            self._beat()
             problem = await self._one_stream(deliver)
             _log.warning(
                 "watch interrupted",
@@ -128,6 +139,7 @@ class Watch:
             if answer is None:
                 return
             self._etcd.heard()
+            self._beat()
             self._backoff.reset()
             batch = self._position.take(answer)
             if batch is not None:

@@ -29,6 +29,11 @@ class Situation:
             row.host is not None and row.epoch <= self.floor for row in self.table.rows
         )
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the stored table is older than one that was seen before: etcd was restored or replaced."""
+        return self.table is not None and self.table.version < self.version_seen
+
 
 def situation(view: View, app: AppKey) -> Situation | None:
     """None when nothing can be planned: nobody ever joined, or the partition count contradicts the table."""

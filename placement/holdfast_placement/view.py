@@ -46,6 +46,14 @@ class Foreign:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a batch touched, and what in it was not ours."""
+
+    places: frozenset[Place]
+    foreign: tuple[Foreign, ...]
+
+
 @dataclass(slots=True)
 class View:
     """`versions` holds the highest version ever seen of each table; unlike the rest it only grows.
@@ -72,22 +80,35 @@ class View:
     def apps(self) -> set[AppKey]:
         return self.members.keys() | self.tables.keys()
 
-    def restart(self, entries: Iterable[Entry], revision: int) -> list[Foreign]:
-        """Forget everything and take the whole listing instead."""
+    def restart(self, entries: Iterable[Entry], revision: int) -> Applied:
+        """Forget everything and take the whole listing instead; what is no longer there was touched too."""
+        before = self._places()
         self.leader = None
         for known in (self.partitions, self.members, self.tables, self.floors, self.unreadable):
             known.clear()
-        return self.apply(entries, revision)
+        applied = self.apply(entries, revision)
+        return Applied(applied.places | before, applied.foreign)
 
-    def apply(self, entries: Iterable[Entry], revision: int) -> list[Foreign]:
+    def apply(self, entries: Iterable[Entry], revision: int) -> Applied:
         """Take changes in order; what is not ours is handed back and otherwise ignored."""
         self.revision = revision
-        return [foreign for entry in entries if (foreign := self._apply_one(entry)) is not None]
+        places, foreign = set[Place](), list[Foreign]()
+        for entry in entries:
+            place = self.keys.parse(entry.key)
+            if place is not None:
+                places.add(place)
+            problem = Foreign(entry.key, "no key of this service") if place is None else self._apply_one(place, entry)
+            if problem is not None:
+                foreign.append(problem)
+        return Applied(frozenset(places), tuple(foreign))
 
-    def _apply_one(self, entry: Entry) -> Foreign | None:
-        place = self.keys.parse(entry.key)
-        if place is None:
-            return Foreign(entry.key, "no key of this service")
+    def _places(self) -> frozenset[Place]:
+        members = {MemberPlace(app, host_id) for app, hosts in self.members.items() for host_id in hosts}
+        tables = {TablePlace(app) for app in self.tables} | {FloorPlace(app) for app in self.floors}
+        counts = {PartitionsPlace(namespace) for namespace in self.partitions}
+        return frozenset({LeaderPlace(), *members, *tables, *counts})
+
+    def _apply_one(self, place: Place, entry: Entry) -> Foreign | None:
         self.unreadable.pop(place, None)
         if entry.value is None:
             self._remove(place)

@@ -30,7 +30,7 @@ def full_view() -> View:
         put(TablePlace(APP), encode_table(TABLE)),
         put(FloorPlace(APP), b"5"),
     ]
-    assert view.restart(entries, 30) == []
+    assert view.restart(entries, 30).foreign == ()
     return view
 
 
@@ -63,7 +63,7 @@ def test_a_listing_replaces_the_picture() -> None:
 
 def test_foreign_keys_are_handed_back_and_change_nothing() -> None:
     view = full_view()
-    foreign = view.apply([Entry(b"/holdfast/v1/nonsense", b"x", 31)], 31)
+    foreign = view.apply([Entry(b"/holdfast/v1/nonsense", b"x", 31)], 31).foreign
     assert [(found.key, found.reason) for found in foreign] == [(b"/holdfast/v1/nonsense", "no key of this service")]
     assert view.members == full_view().members
 
@@ -71,7 +71,7 @@ def test_foreign_keys_are_handed_back_and_change_nothing() -> None:
 def test_damaged_values_count_as_absent_and_can_be_written_over() -> None:
     view = full_view()
     damaged = [put(TablePlace(APP), b"\xff\xff", 31), put(PartitionsPlace("default"), b"-4", 32)]
-    assert len(view.apply(damaged, 32)) == 2
+    assert len(view.apply(damaged, 32).foreign) == 2
     assert view.unreadable == {TablePlace(APP): 31, PartitionsPlace("default"): 32}
     assert view.tables == {}
     assert view.partitions == {}
@@ -79,7 +79,7 @@ def test_damaged_values_count_as_absent_and_can_be_written_over() -> None:
 
 def test_a_record_of_another_host_is_damaged() -> None:
     view = View(KEYS)
-    (found,) = view.apply([put(MemberPlace(APP, "b"), encode_member(MEMBER))], 31)
+    (found,) = view.apply([put(MemberPlace(APP, "b"), encode_member(MEMBER))], 31).foreign
     assert found.reason == "member default/orders/b: found the record of another one"
     assert view.members == {}
 
@@ -90,3 +90,14 @@ def test_a_mended_value_is_no_longer_unreadable() -> None:
     view.apply([put(TablePlace(APP), encode_table(TABLE), 32)], 32)
     assert view.unreadable == {}
     assert view.tables[APP].mod_revision == 32
+
+
+def test_what_a_batch_touched_is_told() -> None:
+    view = full_view()
+    touched = view.apply([gone(MemberPlace(APP, "a")), put(FloorPlace(APP), b"6")], 31).places
+    assert touched == {MemberPlace(APP, "a"), FloorPlace(APP)}
+
+
+def test_a_listing_touches_also_what_has_gone() -> None:
+    view = full_view()
+    assert MemberPlace(APP, "a") in view.restart([], 40).places
