@@ -94,6 +94,7 @@ def continue_as_new(draft: Draft, action: CompleteWorkflow, *, consumed: int, tu
             status=Status.SUSPENDED if record.is_suspended else Status.RUNNING,
             generation=record.generation + 1,
             execution_id=execution_id,
+            first_execution_id=record.first_execution_id or record.execution_id,
             label=label,
             tags=tags,
             scheduled_at=None,

@@ -13,7 +13,7 @@ from holdfast_proto.history import ActivityScheduled, HistoryEvent
 from holdfast_sidecar.core import keys
 from holdfast_sidecar.core.instance import Arrival, Instance, Opened
 from holdfast_sidecar.core.messages import Message, encode_message
-from holdfast_sidecar.core.state import ActivityRow, Commit, Record, Reminder
+from holdfast_sidecar.core.state import LAST_AT, ActivityRow, Commit, Record, Reminder
 
 RESEND_AFTER = 2_000_000_000  # ns until an unanswered message goes out again; an answer normally takes milliseconds
 
@@ -87,7 +87,7 @@ class Draft:
         return row
 
     def remind(self, name: str, due_at: int, data: bytes = b"") -> None:
-        self.reminders_put.append(Reminder(self.instance.id, name, due_at, data))
+        self.reminders_put.append(Reminder(self.instance.id, name, min(due_at, LAST_AT), data))
 
     def send(self, message: Message) -> None:
         """Remembers the message in the outbox until its receiver has it, and sends it after the commit."""

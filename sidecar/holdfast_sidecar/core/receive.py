@@ -95,9 +95,9 @@ class Place(Struct, frozen=True):
 def receive(instance: Instance | None, message: Message, *, place: Place, now: int, limits: Limits) -> Received:
     match message:
         case Start():
-            return _start(instance, message, place, now)
+            return _start(instance, message, place, now, limits)
         case StartChild():
-            return _start_child(instance, message, place, now)
+            return _start_child(instance, message, place, now, limits)
         case Deliver():
             return _deliver(instance, message, now, limits)
         case Terminate(output=output, recurse=recurse):
@@ -109,7 +109,7 @@ def receive(instance: Instance | None, message: Message, *, place: Place, now: i
         case ActivityAnswer() | ChildAnswer():
             return _answer(instance, message)
         case Rewind():
-            return _rewind(instance, message, place, now)
+            return _rewind(instance, message, place, now, limits)
         case Fork():
             if instance is not None:
                 return Refused(_taken(instance.record))
@@ -132,12 +132,14 @@ def fire_timer(instance: Instance, seq: int, *, due_at: int, now: int) -> Receiv
     return Taken(arrival)
 
 
-def _start(instance: Instance | None, message: Start, place: Place, now: int) -> Received:
+def _start(instance: Instance | None, message: Start, place: Place, now: int, limits: Limits) -> Received:
     started = _started(message.event)
+    if refused := _unfit(started, limits):
+        return refused
     if instance is None:
         return _create(started, message.event, place, now)
     record = instance.record
-    if record.execution_id == started.execution_id:
+    if started.execution_id in (record.execution_id, record.first_execution_id):
         return DONE
     if record.status in message.policy.kept:
         return DONE
@@ -146,8 +148,10 @@ def _start(instance: Instance | None, message: Start, place: Place, now: int) ->
     return _replace(instance, started, message.event, now)
 
 
-def _start_child(instance: Instance | None, message: StartChild, place: Place, now: int) -> Received:
+def _start_child(instance: Instance | None, message: StartChild, place: Place, now: int, limits: Limits) -> Received:
     started = _started(message.event)
+    if refused := _unfit(started, limits):
+        return refused
     if instance is None:
         return _create(started, message.event, place, now)
     if instance.record.parent == started.parent:
@@ -155,6 +159,16 @@ def _start_child(instance: Instance | None, message: StartChild, place: Place, n
     if not instance.record.status.is_terminal:
         return Refused(_taken(instance.record))
     return _replace(instance, started, message.event, now)
+
+
+def _unfit(started: WorkflowStarted, limits: Limits) -> Refused | None:
+    """Ids and names that workers make up are looked at here; those of clients have been looked at before."""
+    try:
+        keys.check_instance_id(started.instance_id, limits)
+        keys.check_name("workflow", started.name, limits)
+    except HoldfastError as error:
+        return Refused(error)
+    return None
 
 
 def _create(started: WorkflowStarted, data: bytes, place: Place, now: int) -> Received:
@@ -175,7 +189,15 @@ def _replace(old: Instance, started: WorkflowStarted, data: bytes, now: int) -> 
         is_awake=was.is_awake,
         sends=was.sends,
     )
-    fresh = Instance(record, old.partition, old.epoch, old.custom_status, inbox=list(old.inbox))
+    fresh = Instance(
+        record,
+        old.partition,
+        old.epoch,
+        old.custom_status,
+        inbox=list(old.inbox),
+        outbox=dict(old.outbox),
+        confirmed=list(old.confirmed),
+    )
     return _begin(fresh, started, data, now, replaced=old)
 
 
@@ -282,7 +304,7 @@ def _answer(instance: Instance | None, message: ActivityAnswer | ChildAnswer) ->
     return Taken(arrival)
 
 
-def _rewind(instance: Instance | None, message: Rewind, place: Place, now: int) -> Received:
+def _rewind(instance: Instance | None, message: Rewind, place: Place, now: int, limits: Limits) -> Received:
     if instance is None:
         if message.event:
             return _create(_started(message.event), message.event, place, now)

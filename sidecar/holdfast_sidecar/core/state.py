@@ -14,6 +14,9 @@ NEVER_AT: Final = (
 )
 
 
+LAST_AT: Final = 2**63 - 1  # stores keep times in 64 bits; a reminder for later than the year 2262 is due then
+
+
 class Stall(Struct, frozen=True):
     """Why an instance stands still, in words for a person."""
 
@@ -35,6 +38,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: int
     updated_at: int
     execution_id: str
+    first_execution_id: str = ""  # the one that the start named, once continue-as-new has put another in its place
     version: int = 0  # grows by one with each commit: the guard against two writers
     generation: int = 1
     inbox_first: int = 0

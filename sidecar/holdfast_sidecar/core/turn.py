@@ -144,6 +144,8 @@ class _Closing:
     def _take(self, taken: Sequence[Arrival]) -> None:
         """The inbox becomes history; what it answers is open no more."""
         draft, generation = self.draft, self.instance.record.generation
+        if not self.turn.history_length:
+            draft.reminders_delete.append(keys.START)
         draft.append(TurnStarted(at=self.turn.at, patches=self.result.patches, version_name=self.result.version_name))
         for arrival in taken:
             draft.append(arrival.event, arrival.data)
