@@ -61,7 +61,7 @@ class _Line(Generic[Task]):
 class Pool:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tokens = count(1)
+        self._tokens = count(clock.now_ns() >> 10)  # no token of an earlier process means anything here
         self._workers: dict[str, Worker] = {}
         self._turns: _Line[TurnTask] = _Line()
         self._activities: _Line[ActivityTask] = _Line()
@@ -146,6 +146,10 @@ class Pool:
     def peek_turn(self, token: int) -> TurnTask | None:
         return self._held_turns.get(token)
 
+    def find_turn(self, instance_id: str) -> TurnTask | None:
+        """For workers that echo no token: at most one turn of an instance is held."""
+        return next((task for task in self._held_turns.values() if task.instance_id == instance_id), None)
+
     def give_back_turn(self, token: int) -> None:
         """The worker cannot run it now: offered again after a while."""
         task = self.take_turn(token)
@@ -210,6 +214,11 @@ class Pool:
 
     def peek_activity(self, token: int) -> ActivityTask | None:
         return self._held_activities.get(token)
+
+    def find_activity(self, instance_id: str, seq: int) -> ActivityTask | None:
+        """For workers that echo no token."""
+        held = self._held_activities.values()
+        return next((task for task in held if task.instance_id == instance_id and task.event.seq == seq), None)
 
     def give_back_activity(self, token: int) -> None:
         task = self.take_activity(token)
