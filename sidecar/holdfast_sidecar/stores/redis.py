@@ -9,7 +9,7 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from holdfast_sidecar.core.state import Commit, Filter, Page, Stored, View
-from holdfast_sidecar.stores import redis_query, redis_rows
+from holdfast_sidecar.stores import redis_rows
 from holdfast_sidecar.stores.contract import Due, Outcome, StoreMismatch
 from holdfast_sidecar.stores.cursor import decode_cursor, encode_cursor
 from holdfast_sidecar.stores.redis_cluster import Cluster
@@ -18,14 +18,14 @@ from holdfast_sidecar.stores.redis_keys import (
     LAYOUT,
     STAMP_MAX,
     PartitionKeys,
-    id_prefix,
     layout_key,
     parse_due_member,
     partition_keys,
     stamp,
 )
 from holdfast_sidecar.stores.redis_link import Item, script
-from holdfast_sidecar.stores.redis_scan import Source, Span, scan
+from holdfast_sidecar.stores.redis_scan import Source, Span
+from holdfast_sidecar.stores.redis_search import Search
 from holdfast_sidecar.stores.redis_servers import OneServer, Servers, node_at, sentinel_node
 from holdfast_sidecar.stores.urls import RedisMode, RedisUrl
 
@@ -37,34 +37,25 @@ _COMMIT: Final = script("commit", items_max=64, is_write=True)
 _LOAD: Final = script("load", items_max=16)
 _VIEW: Final = script("view", items_max=256)
 _HISTORY: Final = script("history", items_max=1)
-_SCAN: Final = script("scan", items_max=2048)
-_COUNT: Final = script("count", items_max=2048)
 _REMINDERS: Final = script("reminders", items_max=1024)
-
-_FEW_IDS: Final = 1000  # so many with a prefix are read and sorted; if more, the order is scanned
-_SCANNED_MAX: Final = 5000  # places of one query call; a page that is short for it says where to go on
-
-
-def servers_of(url: RedisUrl) -> Servers:
-    match url.mode:
-        case RedisMode.STANDALONE:
-            return OneServer(node_at(url, url.addresses[0]))
-        case RedisMode.SENTINEL:
-            return OneServer(sentinel_node(url))
-        case RedisMode.CLUSTER:
-            return Cluster(url.addresses, lambda address: node_at(url, address))
 
 
 class RedisStore:
-    def __init__(self, servers: Servers, *, prefix: str) -> None:
-        self._servers = servers
-        self._prefix = prefix
+    def __init__(self, url: RedisUrl) -> None:
+        self._servers = _servers(url)
+        self._prefix = url.prefix
         self._keys = tuple[PartitionKeys, ...]()
+        self._search = Search((), run=self._servers.run, view=self.view)
 
     async def open(self, *, namespace: str, partitions: int) -> None:
+        if set("{}") & set(namespace):
+            raise ValueError(
+                f"namespace {namespace!r}: expected no braces, which mark where Redis keys belong together"
+            )
         await self._servers.open()
         await self._claim({"layout": str(LAYOUT), "namespace": namespace, "partitions": str(partitions)})
         self._keys = tuple(partition_keys(self._prefix, namespace, number) for number in range(partitions))
+        self._search = Search(self._keys, run=self._servers.run, view=self.view)
         await self._warn_if_volatile()
 
     async def close(self) -> None:
@@ -131,7 +122,7 @@ class RedisStore:
         high = AFTER_ALL if until >= STAMP_MAX else stamp(until + 1).encode()
         span = Span(low.encode(), high, is_after=start is not None)
         sources = [Source(partition, self._keys[partition].due) for partition in dict.fromkeys(partitions)]
-        places = await scan(self._fetch, sources, span, limit=limit + 1)
+        places = await self._search.scan(sources, span, limit=limit + 1)
         whens = [parse_due_member(place.position) for place in places]
         items = [
             Item(partition, (self._keys[partition].reminders(instance_id),), (name,))
@@ -145,75 +136,18 @@ class RedisStore:
         )
 
     async def query(self, wanted: Filter, *, limit: int, cursor: str = "", payloads: bool = False) -> Page:
-        start = decode_cursor(cursor, tuple[int, str])
-        if wanted.id_prefix:
-            few = await self._few(wanted)
-            if few is not None:
-                return await self._page(few, start, wanted, limit=limit, payloads=payloads)
-        return await self._scan(wanted, start, limit=limit, payloads=payloads)
-
-    async def _scan(self, wanted: Filter, start: tuple[int, str] | None, *, limit: int, payloads: bool) -> Page:
-        views, scanned, size = list[View](), 0, limit
-        while True:
-            span = redis_query.span(wanted, start)
-            sources = [
-                Source(partition, keys.index, prefix)
-                for partition, keys in enumerate(self._keys)
-                for prefix in redis_query.prefixes(wanted)
-            ]
-            places = await scan(self._fetch, sources, span, limit=size + 1)
-            known = [(place.partition, *redis_query.place_of(place.position)) for place in places[:size]]
-            asked = [(partition, at, id_) for partition, at, id_ in known if id_.startswith(wanted.id_prefix)]
-            found = await self.view([(partition, id_) for partition, _, id_ in asked], payloads=payloads)
-            for (_, at, id_), view in zip(asked, found, strict=True):
-                if view is None or not redis_query.matches(view.record, wanted):
-                    continue
-                views.append(view)
-                if len(views) == limit:
-                    is_last = len(places) <= size and (at, id_) == known[-1][1:]
-                    return Page(views=tuple(views), cursor="" if is_last else encode_cursor((at, id_)))
-            scanned += len(known)
-            if len(places) <= size:
-                return Page(views=tuple(views))
-            start, size = known[-1][1:], min(2 * size, _FEW_IDS)
-            if scanned >= _SCANNED_MAX:
-                return Page(views=tuple(views), cursor=encode_cursor(start))
-
-    async def _few(self, wanted: Filter) -> Sequence[tuple[int, str]] | None:
-        """Partition and id of all instances whose id has the prefix; None when they are many."""
-        low = id_prefix(wanted.id_prefix)
-        items = [
-            Item(number, (keys.index,), (b"[" + low, b"(" + low + AFTER_ALL)) for number, keys in enumerate(self._keys)
-        ]
-        if sum(await self._servers.run(_COUNT, items)) > _FEW_IDS:
-            return None
-        sources = [Source(number, keys.index, id_prefix("")) for number, keys in enumerate(self._keys)]
-        span = Span(wanted.id_prefix.encode(), wanted.id_prefix.encode() + AFTER_ALL)
-        places = await scan(self._fetch, sources, span, limit=2 * _FEW_IDS)
-        return [(place.partition, place.position.decode()) for place in places]
-
-    async def _page(
-        self,
-        instances: Sequence[tuple[int, str]],
-        start: tuple[int, str] | None,
-        wanted: Filter,
-        *,
-        limit: int,
-        payloads: bool,
-    ) -> Page:
-        """The page of these few."""
-        views = await self.view(instances, payloads=payloads)
-        kept = [view for view in views if view is not None and redis_query.matches(view.record, wanted)]
-        keyed = sorted(((redis_query.order(view.record, wanted), view) for view in kept), key=lambda pair: pair[0])
-        rest = [(place, view) for place, view in keyed if start is None or place > start]
-        return Page(
-            views=tuple(view for _, view in rest[:limit]),
-            cursor=encode_cursor(rest[limit - 1][0]) if len(rest) > limit else "",
-        )
-
-    async def _fetch(self, items: Sequence[Item]) -> list[list[bytes]]:
-        return await self._servers.run(_SCAN, items)
+        return await self._search.page(wanted, limit=limit, cursor=cursor, payloads=payloads)
 
 
 def _in_words(fields: dict[str, str]) -> str:
     return ", ".join(f"{name} {fields[name]}" for name in sorted(fields))
+
+
+def _servers(url: RedisUrl) -> Servers:
+    match url.mode:
+        case RedisMode.STANDALONE:
+            return OneServer(node_at(url, url.addresses[0]))
+        case RedisMode.SENTINEL:
+            return OneServer(sentinel_node(url))
+        case RedisMode.CLUSTER:
+            return Cluster(url.addresses, lambda address: node_at(url, address))

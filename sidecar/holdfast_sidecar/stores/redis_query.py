@@ -32,7 +32,7 @@ def prefixes(wanted: Filter) -> Sequence[bytes]:
     return [created_prefix()]
 
 
-def span(wanted: Filter, start: tuple[int, str] | None) -> Span:
+def span_of(wanted: Filter, start: tuple[int, str] | None) -> Span:
     """From the place after `start`, or the beginning, to the end of what is wanted."""
     first, end = (
         (wanted.completed_from, wanted.completed_to)

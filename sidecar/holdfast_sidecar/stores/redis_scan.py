@@ -1,4 +1,4 @@
-"""One ordered page out of many ordered sets, one or more per partition, without reading what the page does not need."""
+"""One ordered page out of many ordered sets, one per partition, without reading what the page does not need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _GROWTH: Final = 4  # of what one set is asked for, from round to round
 
 
 class Span(NamedTuple):
-    """Positions [low, high), or (low, high) when `after` is set: the bytes of members behind their set's prefix."""
+    """Positions [low, high), or (low, high) with `is_after`. A position is a member without its prefix."""
 
     low: bytes
     high: bytes
@@ -29,22 +29,24 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Source:
-    """A part of an ordered set: the members that start with `prefix`, as far as they were read."""
+    """Parts of one ordered set, each the members that start with a prefix, read as if they were one."""
 
     partition: int
     key: str
-    prefix: bytes = b""
+    prefixes: Sequence[bytes] = (b"",)
     read: list[bytes] = field(default_factory=list[bytes])  # positions, ascending
     is_done: bool = False
 
     def item(self, span: Span, count: int) -> Item:
+        bracket = "(" if self.read or span.is_after else "["
         low = self.read[-1] if self.read else span.low
-        bracket = b"(" if self.read or span.is_after else b"["
-        return Item(self.partition, (self.key,), (bracket + self.prefix + low, b"(" + self.prefix + span.high, count))
+        return Item(self.partition, (self.key,), (bracket, low, span.high, count, len(self.prefixes), *self.prefixes))
 
-    def take(self, members: Sequence[bytes], count: int) -> None:
-        self.read += [member[len(self.prefix) :] for member in members]
-        self.is_done = len(members) < count
+    def take(self, positions: list[bytes], count: int) -> None:
+        if len(self.prefixes) > 1:
+            positions.sort()
+        self.read += positions[:count]  # beyond, a prefix that gave all it was asked for may hide some
+        self.is_done = len(positions) < count
 
     def may_hold_before(self, end: bytes | None) -> bool:
         """Whether something unread could belong before `end` (None: before anything)."""
@@ -60,8 +62,8 @@ async def scan(fetch: Fetch, sources: Sequence[Source], span: Span, *, limit: in
     places, asked = list[Place](), list(sources)
     while asked:
         answers = await fetch([source.item(span, count) for source in asked])
-        for source, members in zip(asked, answers, strict=True):
-            source.take(members, count)
+        for source, positions in zip(asked, answers, strict=True):
+            source.take(positions, count)
         places = sorted(Place(position, source.partition) for source in sources for position in source.read)[:limit]
         end = places[-1].position if len(places) == limit else None
         asked = [source for source in sources if source.may_hold_before(end)]

@@ -89,4 +89,9 @@ def _network(url: RedisUrl) -> dict[str, Any]:
 def _tls(tls: Tls | None) -> dict[str, Any]:
     if tls is None:
         return {}
-    return {"ssl_ca_certs": tls.ca or None, "ssl_certfile": tls.cert or None, "ssl_keyfile": tls.key or None}
+    return {
+        "ssl_check_hostname": True,
+        "ssl_ca_certs": tls.ca or None,
+        "ssl_certfile": tls.cert or None,
+        "ssl_keyfile": tls.key or None,
+    }
