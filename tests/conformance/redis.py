@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from holdfast_sidecar.stores.contract import Store
-from holdfast_sidecar.stores.redis import RedisStore
+from holdfast_sidecar.stores.redis import RedisStore, servers_of
 from holdfast_sidecar.stores.redis_keys import LAYOUT, layout_key
 from holdfast_sidecar.stores.urls import RedisUrl, parse_store_url
 from tests.conformance.harness import NAMESPACE, PARTITIONS
@@ -18,7 +18,7 @@ _numbers = count(1)
 def redis_store(url: str) -> RedisStore:
     parsed = parse_store_url(url)
     assert isinstance(parsed, RedisUrl)
-    return RedisStore(parsed)
+    return RedisStore(servers_of(parsed), prefix=parsed.prefix)
 
 
 class RedisSpace:

@@ -40,12 +40,24 @@ _HISTORY: Final = script("history", items_max=1)
 _REMINDERS: Final = script("reminders", items_max=1024)
 
 
+def servers_of(url: RedisUrl) -> Servers:
+    match url.mode:
+        case RedisMode.STANDALONE:
+            return OneServer(node_at(url, url.addresses[0]))
+        case RedisMode.SENTINEL:
+            return OneServer(sentinel_node(url))
+        case RedisMode.CLUSTER:
+            return Cluster(url.addresses, lambda address: node_at(url, address))
+
+
 class RedisStore:
-    def __init__(self, url: RedisUrl) -> None:
-        self._servers = _servers(url)
-        self._prefix = url.prefix
+    """`prefix` starts all keys; see `servers_of` for what a URL says."""
+
+    def __init__(self, servers: Servers, *, prefix: str) -> None:
+        self._servers = servers
+        self._prefix = prefix
         self._keys = tuple[PartitionKeys, ...]()
-        self._search = Search((), run=self._servers.run, view=self.view)
+        self._search = Search((), run=servers.run, view=self.view)
 
     async def open(self, *, namespace: str, partitions: int) -> None:
         if set("{}") & set(namespace):
@@ -141,13 +153,3 @@ class RedisStore:
 
 def _in_words(fields: dict[str, str]) -> str:
     return ", ".join(f"{name} {fields[name]}" for name in sorted(fields))
-
-
-def _servers(url: RedisUrl) -> Servers:
-    match url.mode:
-        case RedisMode.STANDALONE:
-            return OneServer(node_at(url, url.addresses[0]))
-        case RedisMode.SENTINEL:
-            return OneServer(sentinel_node(url))
-        case RedisMode.CLUSTER:
-            return Cluster(url.addresses, lambda address: node_at(url, address))
