@@ -206,7 +206,7 @@ def check_fields(message: Message, client: str, holder: int | None = None) -> No
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             assert list(value) == [f"k{field.number}"], field.full_name
         else:
-            for item in value if field.is_repeated else [value]:
+            for item in [value] if isinstance(value, SINGLE) else value:
                 check_value(field, item, client, number=holder or field.number)
 
 
@@ -224,6 +224,7 @@ def check_value(field: FieldDescriptor, value: object, client: str, *, number: i
         assert value == number or field.enum_type is not None, field.full_name
 
 
+SINGLE: Final = (str, bytes, int, float, Message)
 ENUMERATED: Final = {
     "status",
     "reason",

@@ -40,15 +40,13 @@ def past_rows(rows: Sequence[bytes]) -> list[bytes]:
 
 
 def turn_item(turn: TurnCall, token: str) -> bytes:
-    """Leaves out the past events that the worker holds, unless it holds more than there are."""
-    past = past_rows(turn.past)
-    cached = turn.cached if 0 < turn.cached <= len(past) else 0
+    """Announces what the worker holds already, so that it puts the past of this frame behind that."""
     return frames.turn_frame(
         turn,
         token,
-        past=past[cached:],
-        new=frames.rows_of_kinds(turn.new, _IN_ITEMS),
-        rest=wire.field(_CACHED_HISTORY, _EVENT_COUNT + wire.varint(cached)) if cached else b"",
+        past=past_rows(turn.past),
+        new=past_rows(turn.new),
+        rest=wire.field(_CACHED_HISTORY, _EVENT_COUNT + wire.varint(turn.cached)) if turn.cached else b"",
     )
 
 

@@ -23,7 +23,9 @@ class Dialect(StrEnum):
 class TurnCall(Struct, frozen=True, kw_only=True):
     """One turn for a worker. `past` and `new` are stored rows; what the dialect cannot read of them is left out.
 
-    `cached` is how many of the past events, counted as `past_rows` of the dialect gives them, the worker already holds.
+    With `cached`, the worker holds that many past events already (counted as the dialect's `past_rows` gives them), and
+    `past` are only the rows after those: the cost of a turn does not grow with the history. Only where
+    `Stream.caches_history`.
     """
 
     instance_id: str
@@ -82,7 +84,7 @@ class Words(Protocol):
     """What each dialect's module can say and understand."""
 
     def past_rows(self, rows: Sequence[bytes]) -> list[bytes]:
-        """Those of the past rows that a work item of this dialect carries."""
+        """Those of the past rows that a work item of this dialect carries, which is what the worker counts."""
         ...
 
     def turn_item(self, turn: TurnCall, token: str) -> bytes:
