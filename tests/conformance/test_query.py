@@ -14,6 +14,7 @@ from tests.conformance.builders import create, delete, finish, follow
 from tests.conformance.oracle import Oracle
 
 PAGES_MAX = 400
+FAR = 253_402_300_799_999_999_999
 NAMES = ("ship", "bill", "pack")
 STATUSES = (Status.PENDING, Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.SUSPENDED)
 
@@ -99,6 +100,21 @@ async def test_pages_give_each_one_once_in_order_of_creation(store: Store, wante
 async def test_pages_give_each_ended_one_once_in_order_of_completion(store: Store, wanted: Filter, limit: int) -> None:
     oracle = await _fill(store)
     assert await _walk(store, wanted, limit=limit) == oracle.query(wanted, payloads=False)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Filter(created_to=FAR, completed_to=FAR),
+        Filter(created_to=FAR),
+        Filter(created_from=FAR),
+        Filter(completed_from=FAR, by_completion=True),
+        Filter(completed_to=FAR, by_completion=True, name="ship"),
+    ],
+)
+async def test_a_bound_in_the_year_9999_is_a_number_like_others(store: Store, wanted: Filter) -> None:
+    oracle = await _fill(store)
+    assert await _walk(store, wanted, limit=200) == oracle.query(wanted, payloads=False)
 
 
 async def test_views_carry_payload_rows_only_when_asked(store: Store) -> None:

@@ -14,6 +14,7 @@ from holdfast_sidecar.core.state import Filter
 from holdfast_sidecar.stores.sqlite_rows import Rows, Select, Value
 
 FEW: Final = 2000  # sorted in two milliseconds
+LATEST: Final = 2**63 - 1
 
 _Place: TypeAlias = tuple[int, int, str]  # key, the time it is ordered by, id
 _Term: TypeAlias = tuple[str, tuple[object, ...]]  # a condition, and what is bound in it
@@ -80,18 +81,22 @@ def _name(wanted: Filter) -> list[_Term]:
 
 
 def _times(wanted: Filter) -> list[_Term]:
-    created: list[_Term] = [("created_at >= ?", (wanted.created_from,))] if wanted.created_from else []
-    if wanted.created_to:
-        created.append(("created_at < ?", (wanted.created_to,)))
-    return [*created, *_completed(wanted)]
+    return [*_within("created_at", wanted.created_from, wanted.created_to), *_completed(wanted)]
 
 
 def _completed(wanted: Filter) -> list[_Term]:
     """What has not ended has no time of completion, and so is outside every bound."""
-    bounds: list[_Term] = [("completed_at >= ?", (wanted.completed_from,))] if wanted.completed_from else []
-    if wanted.completed_to:
-        bounds.append(("completed_at < ?", (wanted.completed_to,)))
-    return bounds
+    return _within("completed_at", wanted.completed_from, wanted.completed_to)
+
+
+def _within(column: str, start: int, end: int) -> list[_Term]:
+    """A bound that SQLite's integers cannot hold (the year 9999) restricts nothing, or everything."""
+    terms: list[_Term] = []
+    if start:
+        terms.append((f"{column} >= ?", (start,)) if start <= LATEST else ("FALSE", ()))
+    if end:
+        terms.append((f"{column} < ?", (end,)) if end <= LATEST else (f"{column} IS NOT NULL", ()))
+    return terms
 
 
 def _prefix(prefix: str) -> list[_Term]:
