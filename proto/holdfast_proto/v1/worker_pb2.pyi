@@ -192,7 +192,7 @@ class WorkerRefusal(_message.Message):
     def __init__(self, code: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Turn(_message.Message):
-    __slots__ = ("token", "instance_id", "execution_id", "generation", "past_count", "past", "new", "has_more", "name")
+    __slots__ = ("token", "instance_id", "execution_id", "generation", "past_count", "past", "new", "has_more", "name", "is_repaired")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +202,7 @@ class Turn(_message.Message):
     NEW_FIELD_NUMBER: _ClassVar[int]
     HAS_MORE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    IS_REPAIRED_FIELD_NUMBER: _ClassVar[int]
     token: int
     instance_id: str
     execution_id: str
@@ -211,7 +212,8 @@ class Turn(_message.Message):
     new: _containers.RepeatedCompositeFieldContainer[_history_pb2.HistoryEvent]
     has_more: bool
     name: str
-    def __init__(self, token: _Optional[int] = ..., instance_id: _Optional[str] = ..., execution_id: _Optional[str] = ..., generation: _Optional[int] = ..., past_count: _Optional[int] = ..., past: _Optional[_Iterable[_Union[_history_pb2.HistoryEvent, _Mapping]]] = ..., new: _Optional[_Iterable[_Union[_history_pb2.HistoryEvent, _Mapping]]] = ..., has_more: bool = ..., name: _Optional[str] = ...) -> None: ...
+    is_repaired: bool
+    def __init__(self, token: _Optional[int] = ..., instance_id: _Optional[str] = ..., execution_id: _Optional[str] = ..., generation: _Optional[int] = ..., past_count: _Optional[int] = ..., past: _Optional[_Iterable[_Union[_history_pb2.HistoryEvent, _Mapping]]] = ..., new: _Optional[_Iterable[_Union[_history_pb2.HistoryEvent, _Mapping]]] = ..., has_more: bool = ..., name: _Optional[str] = ..., is_repaired: bool = ...) -> None: ...
 
 class Activity(_message.Message):
     __slots__ = ("token", "instance_id", "execution_id", "event", "delivery", "heartbeat_details", "workflow_name", "generation")
@@ -266,7 +268,7 @@ class Drop(_message.Message):
     def __init__(self, instance_id: _Optional[str] = ..., execution_id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class RawTurn(_message.Message):
-    __slots__ = ("token", "instance_id", "execution_id", "generation", "past_count", "past", "new", "has_more", "name")
+    __slots__ = ("token", "instance_id", "execution_id", "generation", "past_count", "past", "new", "has_more", "name", "is_repaired")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -276,6 +278,7 @@ class RawTurn(_message.Message):
     NEW_FIELD_NUMBER: _ClassVar[int]
     HAS_MORE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    IS_REPAIRED_FIELD_NUMBER: _ClassVar[int]
     token: int
     instance_id: str
     execution_id: str
@@ -285,7 +288,8 @@ class RawTurn(_message.Message):
     new: _containers.RepeatedScalarFieldContainer[bytes]
     has_more: bool
     name: str
-    def __init__(self, token: _Optional[int] = ..., instance_id: _Optional[str] = ..., execution_id: _Optional[str] = ..., generation: _Optional[int] = ..., past_count: _Optional[int] = ..., past: _Optional[_Iterable[bytes]] = ..., new: _Optional[_Iterable[bytes]] = ..., has_more: bool = ..., name: _Optional[str] = ...) -> None: ...
+    is_repaired: bool
+    def __init__(self, token: _Optional[int] = ..., instance_id: _Optional[str] = ..., execution_id: _Optional[str] = ..., generation: _Optional[int] = ..., past_count: _Optional[int] = ..., past: _Optional[_Iterable[bytes]] = ..., new: _Optional[_Iterable[bytes]] = ..., has_more: bool = ..., name: _Optional[str] = ..., is_repaired: bool = ...) -> None: ...
 
 class RawActivity(_message.Message):
     __slots__ = ("token", "instance_id", "execution_id", "event", "delivery", "heartbeat_details", "workflow_name", "generation")
