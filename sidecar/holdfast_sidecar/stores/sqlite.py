@@ -91,15 +91,17 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Waits for the commits that were asked for before."""
-        if self._opened is not None:
-            await self._submit(lambda: None)
-            files, self._opened = self._opened, None
-            await self._listing.run(files.listing.close)
-            files.reading.close()
-            await self._committer.run(files.connection.close)
-        self._lock.release()
-        self._committer.stop()
-        self._listing.stop()
+        try:
+            if self._opened is not None:
+                await self._submit(lambda: None)
+                files, self._opened = self._opened, None
+                await self._listing.run(files.listing.close)
+                files.reading.close()
+                await self._committer.run(files.connection.close)
+        finally:
+            self._lock.release()
+            self._committer.stop()
+            self._listing.stop()
 
     async def acquire(self, partitions: Sequence[int], epoch: int) -> Sequence[int]:
         writer = self._files.writer

@@ -14,7 +14,7 @@ import pytest
 from holdfast_sidecar.stores.contract import StoreError, StoreMismatch
 from holdfast_sidecar.stores.sqlite import SqliteStore
 from holdfast_sidecar.stores.sqlite_schema import PAGE_BYTES, open_writer, prepare
-from tests.conformance.builders import create
+from tests.conformance.builders import create, delete, place
 
 _HOLDER = """
 import asyncio, sys
@@ -120,6 +120,27 @@ async def test_a_newer_layout_is_refused_naming_both_and_the_file_is_kept(tmp_pa
     with pytest.raises(StoreMismatch, match="expected layout 1, found layout 2"):
         await _opened(tmp_path)
     assert path.read_bytes() == content
+
+
+async def test_a_file_that_is_mostly_free_shrinks_at_the_next_opening(tmp_path: Path) -> None:
+    store = await _opened(tmp_path)
+    commits = [create(f"order-{number}", messages=[bytes(1_000_000)]) for number in range(30)]
+    await store.commit(commits)
+    await store.commit([delete(commit) for commit in commits])
+    await store.close()
+    full = (tmp_path / "holdfast.db").stat().st_size
+    await (await _opened(tmp_path)).close()
+    assert full > 30_000_000
+    assert (tmp_path / "holdfast.db").stat().st_size < 1_000_000
+
+
+async def test_a_store_can_be_opened_again_after_it_was_closed(tmp_path: Path) -> None:
+    store = await _opened(tmp_path)
+    await store.commit([create("order-7")])
+    await store.close()
+    await store.open(namespace="shop", partitions=16)
+    assert await store.load([place("order-7")]) != [None]
+    await store.close()
 
 
 async def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
