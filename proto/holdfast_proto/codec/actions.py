@@ -31,6 +31,12 @@ from holdfast_proto.v1 import history_pb2 as pb
 
 def encode_action(action: Action) -> bytes:
     message = pb.Action()
+    fill_action(message, action)
+    return message.SerializeToString()
+
+
+def fill_action(message: pb.Action, action: Action) -> None:
+    """The same into a message that stands in a frame already."""
     match action:
         case ScheduleActivity():
             _set_schedule_activity(message, action)
@@ -59,7 +65,6 @@ def encode_action(action: Action) -> bytes:
             message.stall.description = action.description
         case _:
             assert_never(action)
-    return message.SerializeToString()
 
 
 def decode_action(data: bytes) -> Action:
