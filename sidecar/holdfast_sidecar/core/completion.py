@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
 from holdfast_proto.actions import CompleteWorkflow
-from holdfast_proto.codec import encode_event
+from holdfast_proto.codec import decode_event, encode_event
 from holdfast_proto.history import (
     ChildCompleted,
     ChildFailed,
+    ChildScheduled,
     Failure,
     Parent,
     Status,
@@ -20,11 +21,12 @@ from holdfast_proto.history import (
     WorkflowStarted,
 )
 from holdfast_sidecar.core import keys
-from holdfast_sidecar.core.decision import Decision, Draft, Send
-from holdfast_sidecar.core.instance import Arrival, Instance
+from holdfast_sidecar.core.children import start_child_message
+from holdfast_sidecar.core.decision import Decision, Draft, RunActivity, Send, StopActivity
+from holdfast_sidecar.core.instance import ANSWERS, Arrival, Instance, OpenChild
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.marks import TurnMarks
-from holdfast_sidecar.core.messages import ChildAnswer, Terminate
+from holdfast_sidecar.core.messages import ChildAnswer, StartChild, Terminate
 from holdfast_sidecar.core.state import Record
 
 
@@ -32,17 +34,18 @@ def complete(
     draft: Draft,
     action: CompleteWorkflow,
     *,
-    consumed: int,
     turn: TurnMarks,
-    opened_timers: Iterable[int],
     limits: Limits,
+    children_go_on: bool = True,
 ) -> Decision:
-    """The instance has ended. What it left open is void; its parent hears of it."""
+    """The instance has ended. What it left open is void, except children; its parent hears of it."""
     instance, record, status = draft.instance, draft.instance.record, action.status
     draft.append(
         WorkflowCompleted(at=draft.now, seq=action.seq, status=status, result=action.result, failure=action.failure)
     )
-    _void_open_work(draft, opened_timers)
+    _void_open_work(draft)
+    if children_go_on:
+        _start_children(draft)
     _outlive(draft)
     answer_parent(draft, record.parent, status, action.result, action.failure)
     _plan_retention(draft, status, limits)
@@ -65,8 +68,11 @@ def complete(
     )
 
 
-def continue_as_new(draft: Draft, action: CompleteWorkflow, *, consumed: int, turn: TurnMarks) -> Decision:
-    """The next generation starts from an empty history. What was not consumed stands behind its start."""
+def continue_as_new(
+    draft: Draft, action: CompleteWorkflow, *, consumed: int, turn: TurnMarks, limits: Limits
+) -> Decision:
+    """The next generation starts from an empty history. What was not consumed stands behind its start, except answers:
+    nobody asked for them any more."""
     instance, record = draft.instance, draft.instance.record
     execution_id = keys.derived_id(record.execution_id, "next", record.generation)
     tags = record.tags if action.tags is None else action.tags
@@ -81,12 +87,14 @@ def continue_as_new(draft: Draft, action: CompleteWorkflow, *, consumed: int, tu
         parent=record.parent,
         tags=tags,
     )
-    _void_open_work(draft, ())
+    _void_open_work(draft)
+    _start_children(draft)
     _outlive(draft)
     draft.resets_history = True
     draft.events, draft.rows, draft.bytes_added = [], [], 0
     front = [Arrival(started, encode_event(started))]
     front += [Arrival(event, encode_event(event)) for event in action.carryover]
+    front += [arrival for arrival in instance.inbox[consumed:] if not isinstance(arrival.event, ANSWERS)]
     sets, custom_status = turn.custom_status(instance)
     return draft.finish(
         replace(
@@ -104,8 +112,9 @@ def continue_as_new(draft: Draft, action: CompleteWorkflow, *, consumed: int, tu
             owes_turn=False,
             turn_trace=b"",
             dialect=turn.dialect or record.dialect,
+            seen_sources=tuple(instance.open.sources)[-limits.seen_sources_max :],
         ),
-        consumed=consumed,
+        consumed=len(instance.inbox),
         front=front,
         is_awake=True,
         sets_custom_status=sets,
@@ -121,11 +130,38 @@ def terminate(instance: Instance, *, output: str | None, recurse: bool, now: int
         draft.append(arrival.event, arrival.data)
     draft.append(TerminateRequested(at=now, output=output, recurse=recurse))
     if recurse:
-        for child in instance.open.children.values():
-            draft.send(Terminate(instance_id=child.instance_id, output=output, recurse=True, is_required=False))
+        _terminate_children(draft, output)
     action = CompleteWorkflow(seq=-1, status=Status.TERMINATED, result=output)
     marks = TurnMarks(now, instance.custom_status, None, instance.record.dialect)
-    return complete(draft, action, consumed=len(instance.inbox), turn=marks, opened_timers=(), limits=limits)
+    return complete(draft, action, turn=marks, limits=limits, children_go_on=not recurse)
+
+
+def _terminate_children(draft: Draft, output: str | None) -> None:
+    instance = draft.instance
+    unstarted = {child.row: start.event for child, start in _unstarted(instance)}
+    for child in instance.open.children.values():
+        draft.send(
+            Terminate(
+                instance_id=child.instance_id,
+                output=output,
+                recurse=True,
+                is_required=False,
+                event=unstarted.get(child.row, b""),
+            )
+        )
+
+
+def _start_children(draft: Draft) -> None:
+    """Children whose start may still be on its way have no schedule left that would repeat it: the outbox must."""
+    for _, start in _unstarted(draft.instance):
+        draft.send(start)
+
+
+def _unstarted(instance: Instance) -> Iterator[tuple[OpenChild, StartChild]]:
+    for child in instance.unstarted_children():
+        event = decode_event(instance.history[child.row])
+        assert isinstance(event, ChildScheduled)
+        yield child, start_child_message(instance.record, event, child.row)
 
 
 def answer_parent(
@@ -145,12 +181,11 @@ def answer_parent(
     )
 
 
-def _void_open_work(draft: Draft, opened_timers: Iterable[int]) -> None:
+def _void_open_work(draft: Draft) -> None:
     record: Record = draft.instance.record
     draft.clears_activities = True
     draft.activities_put, draft.activities_delete = [], []
-    opened = {keys.timer_name(seq) for seq in opened_timers}
-    draft.reminders_put = [r for r in draft.reminders_put if r.name not in opened]
+    draft.reminders_put = [r for r in draft.reminders_put if not r.name.startswith(keys.TIMER_PREFIX)]
     already = set(draft.reminders_delete)
     for seq in draft.instance.open.timers:
         if (name := keys.timer_name(seq)) not in already:
@@ -160,13 +195,16 @@ def _void_open_work(draft: Draft, opened_timers: Iterable[int]) -> None:
 
 
 def _outlive(draft: Draft) -> None:
-    """Children that the last turn started have no schedule left that would repeat them: the outbox must."""
+    """What the last turn itself started lasts as long: children go to the outbox, activities are owed."""
     orders, draft.orders = draft.orders, []
+    stopped = {order.row for order in orders if isinstance(order, StopActivity)}
     for order in orders:
         if isinstance(order, Send) and not order.name:
             draft.send(order.message)
-        else:
-            draft.orders.append(order)
+            continue
+        if isinstance(order, RunActivity) and order.row not in stopped:
+            draft.owe(order)
+        draft.orders.append(order)
 
 
 def _plan_retention(draft: Draft, status: Status, limits: Limits) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from holdfast_proto.codec import encode_event
 from holdfast_proto.history import ActivityScheduled, HistoryEvent
 from holdfast_sidecar.core import keys
-from holdfast_sidecar.core.instance import Arrival, Instance, Opened
+from holdfast_sidecar.core.instance import Arrival, Instance, note, nothing_open
 from holdfast_sidecar.core.messages import Message, encode_message
-from holdfast_sidecar.core.state import LAST_AT, ActivityRow, Commit, Record, Reminder
+from holdfast_sidecar.core.state import ActivityRow, Commit, Record, Reminder, due_time
 
 RESEND_AFTER = 2_000_000_000  # ns until an unanswered message goes out again; an answer normally takes milliseconds
 
@@ -23,6 +24,14 @@ class RunActivity(Struct, frozen=True):
     execution_id: str
     row: int
     event: ActivityScheduled
+    data: bytes
+
+
+class Owed(Struct, frozen=True):
+    """What is kept of an order to run an activity once the history that would repeat it is gone."""
+
+    execution_id: str
+    row: int
     data: bytes
 
 
@@ -87,7 +96,7 @@ class Draft:
         return row
 
     def remind(self, name: str, due_at: int, data: bytes = b"") -> None:
-        self.reminders_put.append(Reminder(self.instance.id, name, min(due_at, LAST_AT), data))
+        self.reminders_put.append(Reminder(self.instance.id, name, due_at and due_time(due_at), data))
 
     def send(self, message: Message) -> None:
         """Remembers the message in the outbox until its receiver has it, and sends it after the commit."""
@@ -95,6 +104,11 @@ class Draft:
         name = keys.send_name(self.sends)
         self.remind(name, self.now + RESEND_AFTER, encode_message(message))
         self.orders.append(Send(name, message))
+
+    def owe(self, run: RunActivity) -> None:
+        """Remembers the order until it is answered; a recovery repeats it."""
+        owed = msgspec.msgpack.encode(Owed(run.execution_id, run.row, run.data))
+        self.remind(keys.run_name(run.execution_id, run.row), 0, owed)
 
     def finish(
         self,
@@ -106,7 +120,7 @@ class Draft:
         sets_custom_status: bool = False,
         custom_status: str | None = None,
     ) -> Decision:
-        """Closes the draft. `front` (continue-as-new) makes all inbox rows be written anew behind it."""
+        """Closes the draft. With `front` all inbox rows are written anew: these first, then what was not consumed."""
         instance, old = self.instance, self.instance.record
         left = instance.inbox[consumed:]
         durable = max(0, old.inbox_length - consumed) if front is None else 0
@@ -166,20 +180,26 @@ def absorb(instance: Instance, decision: Decision) -> None:
     assert commit.record is not None
     if commit.resets_history:
         instance.history.clear()
-        instance.open = Opened()
+        instance.open = nothing_open(commit.record)
         instance.answered_rows.clear()
+        instance.started.clear()
     for row, event in enumerate(decision.events, commit.history_first):
         instance.open.absorb(event, row)
     instance.history.extend(commit.history_append)
     for arrival in instance.inbox[: decision.consumed]:
         instance.answered_rows.discard(arrival.row)
     instance.inbox[: decision.consumed] = decision.inbox_front
+    for arrival in decision.inbox_front:
+        note(instance, arrival)
     instance.record = commit.record
+    for name in commit.reminders_delete:
+        instance.outbox.pop(name, None)
+        instance.owed.pop(name, None)
     for reminder in commit.reminders_put:
         if reminder.name.startswith(keys.SEND_PREFIX):
             instance.outbox[reminder.name] = reminder.data
-    for name in commit.reminders_delete:
-        instance.outbox.pop(name, None)
-    instance.confirmed = [name for name in instance.confirmed if name in instance.outbox]
+        elif reminder.name.startswith(keys.RUN_PREFIX):
+            instance.owed[reminder.name] = reminder.data
+    instance.confirmed = [name for name in instance.confirmed if name in instance.outbox or name in instance.owed]
     if commit.sets_custom_status:
         instance.custom_status = commit.custom_status

@@ -37,8 +37,10 @@ from holdfast_proto.history import (
     WorkflowCompleted,
     WorkflowStarted,
 )
-from holdfast_sidecar.core.keys import SEND_PREFIX
+from holdfast_sidecar.core.keys import RUN_PREFIX, SEND_PREFIX
 from holdfast_sidecar.core.state import Record, Stored
+
+ANSWERS = (ActivityCompleted, ActivityFailed, ChildCompleted, ChildFailed, TimerFired)
 
 
 class Arrival(Struct, frozen=True):
@@ -61,7 +63,7 @@ class Opened:
     activities: dict[int, int] = field(default_factory=dict[int, int])
     timers: dict[int, int] = field(default_factory=dict[int, int])
     children: dict[int, OpenChild] = field(default_factory=dict[int, OpenChild])
-    sources: set[str] = field(default_factory=set[str])
+    sources: dict[str, None] = field(default_factory=dict[str, None])  # a set that keeps its order
     patches: tuple[str, ...] = ()
 
     def absorb(self, event: HistoryEvent, row: int) -> None:
@@ -83,7 +85,7 @@ class Opened:
                 self.children.pop(seq, None)
             case EventReceived(source=source):
                 if source:
-                    self.sources.add(source)
+                    self.sources[source] = None
             case (
                 WorkflowStarted()
                 | WorkflowCompleted()
@@ -124,12 +126,19 @@ class Instance:
     history: list[bytes] = field(default_factory=list[bytes])
     open: Opened = field(default_factory=Opened)
     answered_rows: set[int] = field(default_factory=set[int])  # schedules whose answer waits in the inbox
+    started: set[int] = field(default_factory=set[int])  # rows of children known to exist; forgotten by a crash
     outbox: dict[str, bytes] = field(default_factory=dict[str, bytes])  # messages nobody has confirmed yet
-    confirmed: list[str] = field(default_factory=list[str])  # and those confirmed, to be forgotten with the next commit
+    owed: dict[str, bytes] = field(default_factory=dict[str, bytes])  # activities that outlive what scheduled them
+    confirmed: list[str] = field(default_factory=list[str])  # names in both that are done, to go with the next commit
 
     @property
     def id(self) -> str:
         return self.record.id
+
+    def unstarted_children(self) -> list[OpenChild]:
+        """Open children whose start may still be on the way."""
+        known = self.started | self.answered_rows
+        return sorted((c for c in self.open.children.values() if c.row not in known), key=lambda child: child.row)
 
     @property
     def is_turn_due(self) -> bool:
@@ -150,9 +159,11 @@ class Instance:
 def revive(stored: Stored, *, partition: int, epoch: int) -> Instance:
     """What the store holds, made live."""
     instance = Instance(stored.record, partition, epoch, stored.custom_status, history=list(stored.history))
+    instance.open = nothing_open(stored.record)
     for row, data in enumerate(stored.history):
         instance.open.absorb(decode_event(data), row)
     instance.outbox = {r.name: r.data for r in stored.reminders if r.name.startswith(SEND_PREFIX)}
+    instance.owed = {r.name: r.data for r in stored.reminders if r.name.startswith(RUN_PREFIX)}
     for data in stored.inbox:
         event = decode_event(data)
         take(instance, Arrival(event, data, instance.open.row_of(event)))
@@ -162,7 +173,17 @@ def revive(stored: Stored, *, partition: int, epoch: int) -> Instance:
 def take(instance: Instance, arrival: Arrival) -> None:
     """Puts a message into the inbox, so that a second one of the same is known as such."""
     instance.inbox.append(arrival)
+    note(instance, arrival)
+
+
+def note(instance: Instance, arrival: Arrival) -> None:
+    """Remembers what a message in the inbox answers, or where it comes from."""
     if arrival.row >= 0:
         instance.answered_rows.add(arrival.row)
     elif isinstance(arrival.event, EventReceived) and arrival.event.source:
-        instance.open.sources.add(arrival.event.source)
+        instance.open.sources[arrival.event.source] = None
+
+
+def nothing_open(record: Record) -> Opened:
+    """What is open before the first row of history is read."""
+    return Opened(sources=dict.fromkeys(record.seen_sources))

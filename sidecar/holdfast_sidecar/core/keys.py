@@ -16,14 +16,16 @@ START: Final = "start"
 RETENTION: Final = "retention"
 TIMER_PREFIX: Final = "timer-"
 SEND_PREFIX: Final = "send-"
+RUN_PREFIX: Final = "run-"
 
 
 def activity_actor_id(instance_id: str, seq: int) -> str:
     return f"{instance_id}#{seq}"
 
 
-def child_id(parent_id: str, seq: int) -> str:
-    return f"{parent_id}:{seq:04x}"
+def child_id(parent_id: str, seq: int, generation: int = 1) -> str:
+    """Of a child that its parent's code gave no id. A later generation must not meet the children of an earlier one."""
+    return f"{parent_id}:{seq:04x}" if generation == 1 else f"{parent_id}:{generation:x}:{seq:04x}"
 
 
 def timer_name(seq: int) -> str:
@@ -32,6 +34,10 @@ def timer_name(seq: int) -> str:
 
 def send_name(number: int) -> str:
     return f"{SEND_PREFIX}{number}"
+
+
+def run_name(execution_id: str, row: int | str) -> str:
+    return f"{RUN_PREFIX}{execution_id}-{row}"
 
 
 def derived_id(*parts: object) -> str:

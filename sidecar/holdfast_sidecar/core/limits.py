@@ -15,6 +15,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     history_bytes_max: int = 256 * 1024 * 1024
     inbox_events_max: int = 10_000  # more than this unread means that nobody reads
     actions_max: int = 100_000  # of one turn
+    seen_sources_max: int = 64  # kept in the record over continue-as-new; a sender repeats itself within seconds
     retention: dict[Status, int] = {}  # ns from the end until the instance is purged; no entry: kept for ever
 
 

@@ -44,10 +44,14 @@ class Deliver(Struct, frozen=True, kw_only=True, tag="deliver"):
 
 
 class Terminate(Struct, frozen=True, kw_only=True, tag="terminate"):
+    """End an instance. With `event`, the start of a child that may still be on its way, only that child is meant, and
+    where it does not exist yet it is made and ended, so that the start finds it so."""
+
     instance_id: str
     output: str | None = None
     recurse: bool = False
     is_required: bool = True
+    event: bytes = b""
 
 
 class ActivityAnswer(Struct, frozen=True, kw_only=True, tag="activity-answer"):

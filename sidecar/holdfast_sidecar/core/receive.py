@@ -21,9 +21,11 @@ from holdfast_proto.history import (
     ChildFailed,
     EventReceived,
     HistoryEvent,
+    Parent,
     Resumed,
     Status,
     Suspended,
+    TimerCreated,
     TimerFired,
     WorkflowStarted,
 )
@@ -54,7 +56,7 @@ from holdfast_sidecar.core.messages import (
     Terminate,
 )
 from holdfast_sidecar.core.repair import fork, rebind, rewind
-from holdfast_sidecar.core.state import Commit, Record
+from holdfast_sidecar.core.state import Commit, Record, due_time
 
 
 class Done(Struct, frozen=True):
@@ -100,21 +102,14 @@ def receive(instance: Instance | None, message: Message, *, place: Place, now: i
             return _start_child(instance, message, place, now, limits)
         case Deliver():
             return _deliver(instance, message, now, limits)
-        case Terminate(output=output, recurse=recurse):
-            if instance is None:
-                return Refused(InstanceNotFound(message.instance_id)) if message.is_required else DONE
-            if instance.record.status.is_terminal:
-                return DONE
-            return Decided(terminate(instance, output=output, recurse=recurse, now=now, limits=limits))
+        case Terminate():
+            return _terminate(instance, message, place, now, limits)
         case ActivityAnswer() | ChildAnswer():
             return _answer(instance, message)
         case Rewind():
-            return _rewind(instance, message, place, now, limits)
+            return _rewind(instance, message, place, now)
         case Fork():
-            if instance is not None:
-                return Refused(_taken(instance.record))
-            decided = fork(message, partition=place.partition, epoch=place.epoch, now=now)
-            return Decided(decided[1], decided[0])
+            return _fork(instance, message, place, now)
         case Purge():
             return _purge(instance, message)
         case _:
@@ -126,7 +121,10 @@ def fire_timer(instance: Instance, seq: int, *, due_at: int, now: int) -> Receiv
     row = instance.open.timers.get(seq, -1)
     if row < 0 or row in instance.answered_rows or instance.record.status.is_terminal:
         return DONE
-    event = TimerFired(at=now, seq=seq, fire_at=due_at)
+    created = decode_event(instance.history[row])
+    if not isinstance(created, TimerCreated) or due_time(created.fire_at) != due_at:
+        return DONE
+    event = TimerFired(at=now, seq=seq, fire_at=created.fire_at)
     arrival = Arrival(event, encode_event(event), row)
     take(instance, arrival)
     return Taken(arrival)
@@ -196,6 +194,7 @@ def _replace(old: Instance, started: WorkflowStarted, data: bytes, now: int) -> 
         old.custom_status,
         inbox=list(old.inbox),
         outbox=dict(old.outbox),
+        owed=dict(old.owed),
         confirmed=list(old.confirmed),
     )
     return _begin(fresh, started, data, now, replaced=old)
@@ -239,6 +238,20 @@ def _new_record(started: WorkflowStarted, now: int) -> Record:
         tags=started.tags,
         scheduled_at=started.scheduled_at,
     )
+
+
+def _terminate(instance: Instance | None, message: Terminate, place: Place, now: int, limits: Limits) -> Received:
+    started = _started(message.event) if message.event else None
+    unborn: Instance | None = None
+    if instance is None:
+        if started is None:
+            return Refused(InstanceNotFound(message.instance_id)) if message.is_required else DONE
+        unborn = instance = Instance(_new_record(started, now), place.partition, place.epoch)
+        take(unborn, Arrival(started, message.event))
+    elif instance.record.status.is_terminal or (started is not None and started.parent != instance.record.parent):
+        return DONE
+    decision = terminate(instance, output=message.output, recurse=message.recurse, now=now, limits=limits)
+    return Decided(decision, unborn)
 
 
 def _deliver(instance: Instance | None, message: Deliver, now: int, limits: Limits) -> Received:
@@ -285,32 +298,37 @@ def _resume(instance: Instance, arrival: Arrival, now: int) -> Received:
     if not record.is_suspended:
         return DONE
     take(instance, arrival)
-    status = Status.STALLED if record.stall else Status.RUNNING if record.history_length else Status.PENDING
+    status = Status.STALLED if record.stall else Status.PENDING if record.started_at is None else Status.RUNNING
     return Decided(Draft(instance, now=now).finish(replace(record, is_suspended=False, status=status), is_awake=True))
 
 
 def _answer(instance: Instance | None, message: ActivityAnswer | ChildAnswer) -> Received:
     """An answer counts once, and only for the schedule it was made for: same execution, same row, still open."""
-    if instance is None or instance.record.execution_id != message.execution_id:
+    if instance is None:
+        return DONE
+    if (owed := keys.run_name(message.execution_id, message.row)) in instance.owed:
+        instance.confirmed.append(owed)
+        return DONE
+    if instance.record.execution_id != message.execution_id:
         return DONE
     event = decode_event(message.event)
     if not isinstance(event, ActivityCompleted | ActivityFailed | ChildCompleted | ChildFailed):
         return Refused(InvalidRequest(f"instance {instance.id!r}: {type(event).__name__} is no answer"))
     row = instance.open.row_of(event)
-    if row != message.row or row in instance.answered_rows or instance.record.status.is_terminal:
+    if row < 0 or row != message.row or row in instance.answered_rows or instance.record.status.is_terminal:
         return DONE
     arrival = Arrival(event, message.event, row)
     take(instance, arrival)
     return Taken(arrival)
 
 
-def _rewind(instance: Instance | None, message: Rewind, place: Place, now: int, limits: Limits) -> Received:
+def _rewind(instance: Instance | None, message: Rewind, place: Place, now: int) -> Received:
     if instance is None:
         if message.event:
             return _create(_started(message.event), message.event, place, now)
         return Refused(InstanceNotFound(message.instance_id))
     if message.event:
-        return _rebind(instance, _started(message.event), now)
+        return _rebind(instance, message, _started(message.event), now)
     if instance.record.status is not Status.FAILED:
         return Refused(
             WrongState(
@@ -318,22 +336,40 @@ def _rewind(instance: Instance | None, message: Rewind, place: Place, now: int, 
                 f"{instance.record.status.name}"
             )
         )
-    return Decided(rewind(instance, message.reason, now=now))
+    return Decided(rewind(instance, now=now))
 
 
-def _rebind(instance: Instance, started: WorkflowStarted, now: int) -> Received:
-    """A rewound parent asks for its child again. Only that parent's own child listens, and only once."""
-    parent, new = instance.record.parent, started.parent
-    if parent is None or new is None or parent == new:
+def _rebind(instance: Instance, message: Rewind, started: WorkflowStarted, now: int) -> Received:
+    """A rewound parent asks for its child again: the same rewind counts once, and a stranger does not listen."""
+    record, new = instance.record, started.parent
+    if started.execution_id in (record.execution_id, record.first_execution_id, record.rewound_by):
         return DONE
-    if (parent.instance_id, parent.seq, parent.execution_id) != (new.instance_id, new.seq, new.execution_id):
-        return DONE
-    return Decided(rebind(instance, new, now=now))
+    old = record.parent
+    is_own = old is not None and new is not None and _who(old) == _who(new)
+    if is_own:
+        return Decided(rebind(instance, started, now=now))
+    if not record.status.is_terminal:
+        return Refused(_taken(record))
+    return _replace(instance, started, message.event, now)
+
+
+def _who(parent: Parent) -> tuple[str, int, str | None]:
+    return parent.instance_id, parent.seq, parent.execution_id
+
+
+def _fork(instance: Instance | None, message: Fork, place: Place, now: int) -> Received:
+    if instance is None:
+        fresh, decision = fork(message, partition=place.partition, epoch=place.epoch, now=now)
+        return Decided(decision, fresh)
+    events = (decode_event(data) for data in message.history)
+    ids = {event.execution_id for event in events if isinstance(event, WorkflowStarted)}
+    record = instance.record
+    return DONE if ids & {record.execution_id, record.first_execution_id} else Refused(_taken(record))
 
 
 def _purge(instance: Instance | None, message: Purge) -> Received:
     if instance is None:
-        return Refused(InstanceNotFound(message.instance_id))
+        return DONE
     record = instance.record
     if not (record.status.is_terminal or message.is_forced):
         return Refused(

@@ -14,6 +14,7 @@ from holdfast_proto.history import (
     HistoryEvent,
     TimerCreated,
     TurnStarted,
+    WorkflowCompleted,
     WorkflowStarted,
 )
 from holdfast_sidecar.core import keys
@@ -47,9 +48,11 @@ def plan_rerun(source: Stored, rerun: Rerun, *, execution_id: str, now: int) -> 
     for row, event in enumerate(history[:end]):
         opened.absorb(event, row)
     open_rows = {*opened.activities.values(), *opened.timers.values(), *(c.row for c in opened.children.values())}
+    # What closed the source with that very turn does not close the fork.
     facts = [
         _copied(event, rerun, execution_id, now, is_open=row in open_rows or row == at, is_target=row == at)
         for row, event in enumerate(history[:end])
+        if not isinstance(event, WorkflowCompleted)
     ]
     return Fork(instance_id=rerun.new_id, history=tuple(encode_event(event) for event in facts))
 

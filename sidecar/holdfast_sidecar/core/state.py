@@ -17,6 +17,11 @@ NEVER_AT: Final = (
 LAST_AT: Final = 2**63 - 1  # stores keep times in 64 bits; a reminder for later than the year 2262 is due then
 
 
+def due_time(at: int) -> int:
+    """When a reminder for that time is due: never 0, which means "at recovery", and always within 64 bits."""
+    return min(max(at, 1), LAST_AT)
+
+
 class Stall(Struct, frozen=True):
     """Why an instance stands still, in words for a person."""
 
@@ -56,7 +61,9 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stall: Stall | None = None
     owes_turn: bool = False  # a turn must run though the inbox is empty (after a rewind or rerun)
     attempts: int = 0  # stalls in a row; the shell backs off by it
+    seen_sources: tuple[str, ...] = ()  # of events of earlier generations, the latest of them: their history is gone
     sends: int = 0  # messages to others so far; numbers the outbox
+    rewound_by: str = ""  # the parent's rewind that this child has followed last: a second one of the same is none
     turn_trace: bytes = b""  # opaque context that a client gives with a turn and wants back with the next
     dialect: str = ""  # of the worker that ran the last turn
 

@@ -56,7 +56,7 @@ from holdfast_sidecar.core.instance import Arrival, Instance
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.marks import TurnMarks
 from holdfast_sidecar.core.messages import Deliver, ReusePolicy, Start, Terminate
-from holdfast_sidecar.core.state import NEVER_AT, ActivityRow
+from holdfast_sidecar.core.state import NEVER_AT, ActivityRow, due_time
 
 
 class TurnResult(Struct, frozen=True, kw_only=True):
@@ -109,6 +109,7 @@ class _Closing:
         self.answered_activities: set[int] = set()
         self.answered_timers: set[int] = set()
         self.answered_children: set[int] = set()
+        self.cancelled_rows: set[int] = set()  # of timers whose firing may wait in the inbox already
 
     def close(self) -> Decision:
         self._check_patches()
@@ -119,13 +120,16 @@ class _Closing:
             )
         taken = self.instance.inbox[: self.turn.count]
         self._take(taken)
+        status = self.result.custom_status
+        self._check_payload("custom status", status if isinstance(status, str) else None)
         completion: CompleteWorkflow | None = None
         for action in self.result.actions:
             if isinstance(action, CompleteWorkflow):
                 completion = action
             else:
                 self._act(action)
-        self._check_limits()
+        if completion is None or completion.status is not Status.CONTINUED_AS_NEW:  # which is the way out of a limit
+            self._check_limits()
         if completion is None:
             return self._go_on(len(taken))
         return self._end(completion, len(taken))
@@ -133,13 +137,10 @@ class _Closing:
     def _end(self, completion: CompleteWorkflow, consumed: int) -> Decision:
         self._check_payload("result", completion.result)
         if completion.status is Status.CONTINUED_AS_NEW:
-            return continue_as_new(self.draft, completion, consumed=consumed, turn=self._marks())
+            return continue_as_new(self.draft, completion, consumed=consumed, turn=self._marks(), limits=self.limits)
         if not completion.status.is_terminal:
             raise self._contradiction(f"completed the instance with status {completion.status.name}")
-        opened = [seq for seq in self.opened_timers if seq not in self.answered_timers]
-        return complete(
-            self.draft, completion, consumed=consumed, turn=self._marks(), opened_timers=opened, limits=self.limits
-        )
+        return complete(self.draft, completion, turn=self._marks(), limits=self.limits)
 
     def _take(self, taken: Sequence[Arrival]) -> None:
         """The inbox becomes history; what it answers is open no more."""
@@ -232,7 +233,7 @@ class _Closing:
         )
         self.opened_timers[seq] = row
         if action.fire_at < NEVER_AT:
-            self.draft.remind(keys.timer_name(seq), max(action.fire_at, 1))
+            self.draft.remind(keys.timer_name(seq), due_time(action.fire_at))
 
     def _cancel_activity(self, action: CancelActivity) -> None:
         seq, record = action.seq, self.instance.record
@@ -246,8 +247,10 @@ class _Closing:
         self.answered_timers.add(action.seq)
         name = keys.timer_name(action.seq)
         self.draft.reminders_put = [reminder for reminder in self.draft.reminders_put if reminder.name != name]
-        if action.seq in self.instance.open.timers:
+        row = self.instance.open.timers.get(action.seq)
+        if row is not None:
             self.draft.reminders_delete.append(name)
+            self.cancelled_rows.add(row)
 
     def _start_child(self, action: StartChild) -> None:
         seq, record = action.seq, self.instance.record
@@ -255,7 +258,7 @@ class _Closing:
         if is_open or seq in self.opened_children:
             raise self._contradiction(f"started child {action.name!r} as {seq}, but child {seq} is still unanswered")
         self._check_payload(f"input of child {action.name!r}", action.input)
-        child = action.instance_id or keys.child_id(record.id, seq)
+        child = action.instance_id or keys.child_id(record.id, seq, record.generation)
         scheduled = ChildScheduled(
             at=self.now,
             seq=seq,
@@ -273,15 +276,14 @@ class _Closing:
         self.draft.orders.append(Send("", message, seq, row))
 
     def _start_detached(self, action: StartDetached) -> None:
-        record = self.instance.record
         self._check_payload(f"input of workflow {action.name!r}", action.input)
-        target = action.instance_id or keys.derived_id(record.execution_id, "detached", self.draft.next_row)
+        target = action.instance_id or self._derived_id("detached", self.draft.next_row)
         row = self.draft.append(DetachedStarted(at=self.now, seq=action.seq, instance_id=target))
         started = WorkflowStarted(
             at=self.now,
             name=action.name,
             instance_id=target,
-            execution_id=action.execution_id or keys.derived_id(record.execution_id, row),
+            execution_id=action.execution_id or self._derived_id("run", row),
             version=action.version,
             input=action.input,
             scheduled_at=action.scheduled_at,
@@ -290,22 +292,27 @@ class _Closing:
         )
         self.draft.send(Start(instance_id=target, event=encode_event(started), policy=ReusePolicy()))
 
+    def _derived_id(self, what: str, row: int) -> str:
+        """A rewind gives a row again to another fact, and the generation grows with it."""
+        record = self.instance.record
+        return keys.derived_id(record.execution_id, record.generation, what, row)
+
     def _send_event(self, action: SendEvent) -> None:
         self._check_payload(f"event {action.name!r}", action.input)
-        record = self.instance.record
         row = self.draft.append(
             EventSent(at=self.now, seq=action.seq, instance_id=action.instance_id, name=action.name, input=action.input)
         )
-        event = EventReceived(at=self.now, name=action.name, input=action.input, source=f"{record.execution_id}/{row}")
+        event = EventReceived(at=self.now, name=action.name, input=action.input, source=self._derived_id("event", row))
         self.draft.send(Deliver(instance_id=action.instance_id, event=encode_event(event), is_required=False))
 
     def _go_on(self, consumed: int) -> Decision:
         marks = self._marks()
         open_ = self.instance.open
         record = self.instance.record
-        left = len(self.instance.inbox) - consumed
+        left = self.instance.inbox[consumed:]
+        kept = [arrival for arrival in left if arrival.row not in self.cancelled_rows]
         is_awake = (
-            left > 0
+            bool(kept)
             or bool(self.opened_activities or self.opened_children)
             or len(open_.activities) > len(self.answered_activities & open_.activities.keys())
             or len(open_.children) > len(self.answered_children & open_.children.keys())
@@ -322,7 +329,8 @@ class _Closing:
                 turn_trace=record.turn_trace if marks.turn_trace is None else marks.turn_trace,
                 dialect=marks.dialect,
             ),
-            consumed=consumed,
+            consumed=consumed if len(kept) == len(left) else len(self.instance.inbox),
+            front=None if len(kept) == len(left) else kept,
             is_awake=is_awake,
             sets_custom_status=sets,
             custom_status=status,

@@ -15,6 +15,7 @@ from holdfast_proto.history import (
     ActivityCompleted,
     ActivityFailed,
     ChildCompleted,
+    ChildFailed,
     EventReceived,
     Failure,
     HistoryEvent,
@@ -125,6 +126,13 @@ class Stage:
             ChildAnswer(instance_id=parent.instance_id, execution_id=parent.execution_id, row=parent.row, event=data)
         )
 
+    def fail_child(self) -> None:
+        """Answers the last child that was started: it failed."""
+        parent = parent_of(self.sends[-1])
+        assert parent.execution_id is not None
+        data = encode_event(ChildFailed(at=self.now, seq=parent.seq, failure=Failure(kind="Sunk", message="lost")))
+        self.tell(ChildAnswer(instance_id=self.id, execution_id=parent.execution_id, row=parent.row, event=data))
+
     def fire(self, seq: int) -> Received:
         reminder = self.reminder(f"timer-{seq}")
         assert reminder is not None
@@ -182,9 +190,14 @@ class Stage:
         assert stored is not None
         return stored
 
-    @property
     def status(self) -> Status:
         return self.stored.record.status
+
+    def is_awake(self) -> bool:
+        return self.stored.record.is_awake
+
+    def custom_status(self) -> str | None:
+        return self.stored.custom_status
 
     @property
     def history(self) -> list[HistoryEvent]:
@@ -230,6 +243,7 @@ def seen(instance: Instance) -> dict[str, object]:
         "open": asdict(instance.open),
         "answered": instance.answered_rows,
         "outbox": instance.outbox,
+        "owed": instance.owed,
     }
 
 
