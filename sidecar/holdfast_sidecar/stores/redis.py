@@ -6,8 +6,6 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from redis.exceptions import ResponseError
-
 from holdfast_sidecar.core.state import Commit, Filter, Page, Stored, View
 from holdfast_sidecar.stores import redis_rows
 from holdfast_sidecar.stores.contract import Due, Outcome, StoreMismatch
@@ -26,7 +24,7 @@ from holdfast_sidecar.stores.redis_keys import (
 from holdfast_sidecar.stores.redis_link import Item, script
 from holdfast_sidecar.stores.redis_scan import Source, Span
 from holdfast_sidecar.stores.redis_search import Search
-from holdfast_sidecar.stores.redis_servers import OneServer, Servers, node_at, sentinel_node
+from holdfast_sidecar.stores.redis_servers import OneServer, Servers, node_at, sentinel_master
 from holdfast_sidecar.stores.urls import RedisMode, RedisUrl
 
 logger = logging.getLogger(__name__)
@@ -45,7 +43,7 @@ def servers_of(url: RedisUrl) -> Servers:
         case RedisMode.STANDALONE:
             return OneServer(node_at(url, url.addresses[0]))
         case RedisMode.SENTINEL:
-            return OneServer(sentinel_node(url))
+            return sentinel_master(url)
         case RedisMode.CLUSTER:
             return Cluster(url.addresses, lambda address: node_at(url, address))
 
@@ -87,7 +85,7 @@ class RedisStore:
     async def _warn_if_volatile(self) -> None:
         for node in self._servers.nodes():
             (info,) = await node.call([("INFO", "persistence")])
-            if isinstance(info, ResponseError) or b"aof_enabled:1" not in bytes(str(info), "utf-8"):
+            if not isinstance(info, bytes) or b"aof_enabled:1" not in info:
                 logger.warning(
                     "the redis server keeps no append-only file, or does not say so; what it loses is lost",
                     extra={"server": node.name, "expected": "appendonly yes"},

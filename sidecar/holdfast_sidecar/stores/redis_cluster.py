@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from redis.crc import key_slot
-from redis.exceptions import AskError, MovedError
+from redis.exceptions import MovedError
 
 from holdfast_sidecar.stores.contract import StoreError
 from holdfast_sidecar.stores.redis_link import Command, Item, Node, Script, answers, calls, check
@@ -25,7 +25,10 @@ class _Part(NamedTuple):
 
 
 class Cluster:
-    """Only what a node says it did not do is sent elsewhere; what may have been done is a StoreError."""
+    """Only what a node says it did not do is sent elsewhere; what may have been done is a StoreError.
+
+    While a slot is on its way it serves no command of several keys (ASK, TRYAGAIN): that is a StoreError too.
+    """
 
     def __init__(self, seeds: Sequence[Address], make_node: Callable[[Address], Node]) -> None:
         self._seeds = tuple(seeds)
@@ -71,7 +74,7 @@ class Cluster:
 
         async def send(address: Address, numbers: Sequence[int]) -> None:
             try:
-                share = await self._send_to(self._node(address), script, [parts[number].command for number in numbers])
+                share = await self._node(address).run(script, [parts[number].command for number in numbers])
             except StoreError as failure:
                 failures.append(failure)
             else:
@@ -85,14 +88,6 @@ class Cluster:
         for failure in failures:
             raise failure
         check([None if isinstance(reply, MovedError) else reply for reply in replies], server="cluster")
-        return replies
-
-    async def _send_to(self, node: Node, script: Script, commands: Sequence[Command]) -> list[object]:
-        replies = await node.run(script, commands)
-        for number, reply in enumerate(replies):
-            if isinstance(reply, AskError) and not isinstance(reply, MovedError):
-                target = self._node(Address(cast("str", reply.host), reply.port))
-                replies[number] = await target.ask(script, commands[number])
         return replies
 
     def _address(self, slot: int) -> Address:

@@ -112,13 +112,6 @@ class Node:
         self._check_replicas(replies[len(commands) :])
         return replies[: len(commands)]
 
-    async def ask(self, wanted: Script, command: Command) -> object:
-        """For a slot on its way to this node: it serves the keys that are here already, to those who ask."""
-        commands = self._with_wait(wanted, [command])
-        _, _, reply, *acknowledged = await self.call([("SCRIPT", "LOAD", wanted.text), ("ASKING",), *commands])
-        self._check_replicas(acknowledged)
-        return reply
-
     def _with_wait(self, wanted: Script, commands: Sequence[Command]) -> Sequence[Command]:
         if not (wanted.is_write and self._settings.wait_replicas):
             return commands

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection
+from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
 
 from holdfast_sidecar.stores.redis_link import Item, LinkSettings, Node, Pool, Script, answers, calls, check
 from holdfast_sidecar.stores.urls import Address, RedisUrl, Tls
@@ -26,17 +28,26 @@ class Servers(Protocol):
         ...
 
 
+class Guide(Protocol):
+    """Who was asked for the way, and keeps a connection: a sentinel."""
+
+    async def aclose(self) -> None: ...
+
+
 class OneServer:
     """All partitions on one server: items of all partitions travel together."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *, guides: Sequence[Guide] = ()) -> None:
         self._node = node
+        self._guides = guides
 
     async def open(self) -> None:
         check(await self._node.call([("PING",)]), server=self._node.name)
 
     async def close(self) -> None:
         await self._node.close()
+        for guide in self._guides:
+            await guide.aclose()
 
     async def run(self, script: Script, items: Sequence[Item]) -> list[Any]:
         if not items:
@@ -64,15 +75,16 @@ def node_at(url: RedisUrl, address: Address) -> Node:
     return Node(str(address), cast("Pool", pool), link_settings(url))
 
 
-def sentinel_node(url: RedisUrl) -> Node:
+def sentinel_master(url: RedisUrl) -> OneServer:
     """The master, asked for anew whenever a connection is made."""
     theirs = {"username": url.sentinel_username or None, "password": url.sentinel_password or None}
     sentinel = Sentinel(
         [(address.host, address.port) for address in url.addresses],
-        sentinel_kwargs={**_network(url), **theirs, "ssl": url.tls is not None},
+        sentinel_kwargs={**_network(url), **theirs, "ssl": url.tls is not None, "retry": Retry(NoBackoff(), 0)},
     )
     pool = SentinelConnectionPool(url.master, sentinel, ssl=url.tls is not None, **_connecting(url))
-    return Node(f"master {url.master!r}", cast("Pool", pool), link_settings(url))
+    node = Node(f"master {url.master!r}", cast("Pool", pool), link_settings(url))
+    return OneServer(node, guides=cast("Sequence[Guide]", sentinel.sentinels))
 
 
 def _connecting(url: RedisUrl) -> dict[str, Any]:

@@ -97,6 +97,8 @@ local function apply(k, old, lists, ends)
   local instance, activities, reminders, due, index = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], KEYS[k + 5]
   local id, flags, text = ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
   local deletes = bit.band(flags, DELETE) ~= 0
+  -- The first write of a script is the one that a full server refuses: it must be one that needs room.
+  if not deletes then redis.call('HSET', instance, 'index', text) end
   if deletes or bit.band(flags, CLEAR_REMINDERS) ~= 0 then drop_reminders(reminders, due, id) end
   if deletes or bit.band(flags, CLEAR_ACTIVITIES) ~= 0 then redis.call('UNLINK', activities) end
   if deletes then
@@ -104,11 +106,8 @@ local function apply(k, old, lists, ends)
     redis.call('UNLINK', instance)
     return
   end
+  if old[2] ~= text then reindex(index, id, old[2], text) end
   if bit.band(flags, RESET_HISTORY) ~= 0 and old[1] then drop_history(instance, tonumber(old[1]:match('^%d+ (%d+)'))) end
-  if old[2] ~= text then
-    reindex(index, id, old[2], text)
-    redis.call('HSET', instance, 'index', text)
-  end
   each('HDEL', instance, lists[1], ends[1])
   each('HSET', instance, lists[2], ends[2])
   each('HDEL', activities, lists[3], ends[3])
