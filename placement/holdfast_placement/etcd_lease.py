@@ -17,7 +17,7 @@ from holdfast_proto.etcd import etcd_pb2 as pb
 LeaseCall = StreamCall[pb.LeaseKeepAliveResponse]
 _log = logging.getLogger(__name__)
 _METHOD = "/etcdserverpb.Lease/LeaseKeepAlive"
-_LOOK_EVERY_S = 0.2
+_BEAT_S = 5.0
 
 
 class LeaseKeeper:
@@ -40,7 +40,7 @@ class LeaseKeeper:
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._unsent: list[int] = []
         self._wake = asyncio.Event()
-        self._asked_at: float | None = None  # since when etcd owes an answer
+        self._silence: asyncio.Timeout | None = None  # runs while etcd owes an answer
 
     async def keep(self, lease: int, *, within: timedelta) -> timedelta:
         """Extend the lease; returns its new time to live.
@@ -87,45 +87,62 @@ class LeaseKeeper:
     async def _talk(self, call: LeaseCall) -> None:
         self._unsent = list(self._waiting)
         self._wake.set()
-        self._asked_at = None
         try:
             with ungrouped():
                 async with asyncio.TaskGroup() as group:
-                    others = [group.create_task(self._write(call)), group.create_task(self._watch_silence())]
+                    writing = group.create_task(self._write(call))
                     await self._read(call)
-                    for other in others:
-                        other.cancel()
+                    writing.cancel()
         finally:
             call.cancel()
 
     async def _write(self, call: LeaseCall) -> None:
         try:
             while True:
-                await self._wake.wait()
-                self._wake.clear()
+                await self._woken()
                 unsent, self._unsent = self._unsent, []
                 for lease in unsent:
-                    self._asked_at = self._asked_at or self._clock.monotonic()
+                    self._expect_answer()
                     await call.write(pb.LeaseKeepAliveRequest(id=lease))
-        except asyncio.InvalidStateError:
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return  # the stream has ended, and reading tells why
+
+    async def _woken(self) -> None:
+        while not self._wake.is_set():
+            self._beat()
+            try:
+                async with asyncio.timeout(_BEAT_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+        self._wake.clear()
 
     async def _read(self, call: LeaseCall) -> None:
         generation = self._etcd.generation
-        while self._etcd.generation == generation:
-            answer = await call.read()
-            if not isinstance(answer, pb.LeaseKeepAliveResponse):
-                return
-            self._etcd.heard()
-            self._backoff.reset()
-            self._asked_at = self._clock.monotonic() if len(self._waiting) > 1 else None
-            waiting = self._waiting.pop(answer.id, None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(answer.ttl)
+        try:
+            async with asyncio.timeout(None) as self._silence:
+                while self._etcd.generation == generation:
+                    answer = await call.read()
+                    if not isinstance(answer, pb.LeaseKeepAliveResponse):
+                        return
+                    self._take(answer)
+        except TimeoutError as error:
+            raise EtcdUnavailable(f"etcd lease stream: silent for {self._answer_s:g} s") from error
+        finally:
+            self._silence = None
 
-    async def _watch_silence(self) -> None:
-        while True:
-            await self._clock.sleep(_LOOK_EVERY_S)
-            self._beat()
-            if self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._answer_s:
-                raise EtcdUnavailable(f"etcd lease stream: silent for {self._answer_s:g} s")
+    def _take(self, answer: pb.LeaseKeepAliveResponse) -> None:
+        self._etcd.heard()
+        self._backoff.reset()
+        waiting = self._waiting.pop(answer.id, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer.ttl)
+        if self._silence is not None:
+            self._silence.reschedule(None)
+        if self._waiting:
+            self._expect_answer()
+
+    def _expect_answer(self) -> None:
+        """From the oldest question on; etcd answers them in order."""
+        if self._silence is not None and self._silence.when() is None:
+            self._silence.reschedule(asyncio.get_running_loop().time() + self._answer_s)

@@ -151,7 +151,7 @@ class Watch:
             while True:
                 await self._clock.sleep(_ASK_EVERY.total_seconds())
                 await call.write(pb.WatchRequest(progress_request=pb.WatchProgressRequest()))
-        except asyncio.InvalidStateError:
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return  # the stream has ended, and reading tells why
 
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import grpc
 
+from holdfast_placement.groups import ungrouped
 from holdfast_placement.table import AppKey, Table, decode, patched
 from holdfast_proto.v1 import placement_pb2 as pb
 
@@ -91,6 +93,17 @@ class Sidecar:
                 self._news.clear()
                 await self._news.wait()
 
+    async def until_connected(self, times: int, *, within: float = DEADLINE_S) -> None:
+        await self.until(lambda: self.connections >= times, within=within)
+
+    async def until_beats(self, number: int) -> None:
+        """So many more heartbeats were answered."""
+        wanted = self.acks + number
+        await self.until(lambda: self.acks >= wanted, within=30)
+
+    async def until_epochs_above(self, floor: int) -> None:
+        await self.until(lambda: self.table is not None and all(row.epoch > floor for row in self.table.rows))
+
     async def until_hosts(self, *ids: str, within: float = DEADLINE_S) -> None:
         """The table names exactly these hosts."""
         await self.until(
@@ -130,7 +143,7 @@ class Sidecar:
         return grpc.aio.secure_channel(address, self.credentials, options=_OPTIONS)
 
     async def _talk(self) -> None:
-        try:
+        with ungrouped():
             async with asyncio.TaskGroup() as group:
                 beating: asyncio.Task[None] | None = None
                 while isinstance(message := await self._call.read(), pb.ToHost):
@@ -142,16 +155,15 @@ class Sidecar:
                     self._news.set()
                 if beating is not None:
                     beating.cancel()
-        except* (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            pass
 
     async def _beat(self, every: float) -> None:
-        seq = 0
-        while True:
-            await asyncio.sleep(every)
-            seq += 1
-            if not self._is_muted:
-                await self.say(heartbeat=pb.Heartbeat(seq=seq))
+        try:
+            for seq in count(1):
+                await asyncio.sleep(every)
+                if not self._is_muted:
+                    await self.say(heartbeat=pb.Heartbeat(seq=seq))
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return  # the stream has ended, and reading tells why
 
     def _take(self, message: pb.ToHost) -> None:
         match message.WhichOneof("kind"):

@@ -57,11 +57,11 @@ class Replica:
 
 
 class Replicas:
-    """One or more replicas on one etcd; `settings` are environment variables for all."""
+    """One or more replicas on one etcd; `settings` are for all, named as in the environment without the prefix."""
 
-    def __init__(self, endpoints: Sequence[str], *, number: int = 1, **settings: str) -> None:
+    def __init__(self, endpoints: Sequence[str], *, number: int = 1, settings: Mapping[str, str] | None = None) -> None:
         self.folder = new_folder("placement")
-        env = {f"HOLDFAST_{name.upper()}": value for name, value in settings.items()}
+        env = {f"HOLDFAST_{name.upper()}": value for name, value in (settings or {}).items()}
         self.all = [Replica(each, endpoints, self.folder, env) for each in range(number)]
 
     @property

@@ -23,7 +23,7 @@ LEASE_S = 1.0
 
 @pytest.fixture(scope="module")
 def replicas(etcd_server: Etcd) -> Iterator[Replicas]:
-    with Replicas(etcd_server.endpoints, lease=f"{LEASE_S}s", etcd_prefix="/membership") as started:
+    with Replicas(etcd_server.endpoints, settings={"lease": f"{LEASE_S}s", "etcd_prefix": "/membership"}) as started:
         yield started
 
 
