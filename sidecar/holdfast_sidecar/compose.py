@@ -34,9 +34,17 @@ from holdfast_sidecar.api.grpc_server import GrpcService
 from holdfast_sidecar.api.native.client_service import ClientService
 from holdfast_sidecar.api.native.service import WorkerService
 from holdfast_sidecar.config import Config
-from holdfast_sidecar.startup import Unstartable, missing_extra, reasons
+from holdfast_sidecar.startup import Unstartable, check_exists, missing_extra, reasons
 from holdfast_sidecar.stores.contract import Store, StoreError, StoreMismatch
-from holdfast_sidecar.stores.urls import MemoryUrl, PostgresUrl, RedisUrl, SqliteUrl, parse_store_url, redacted
+from holdfast_sidecar.stores.urls import (
+    MemoryUrl,
+    PostgresUrl,
+    RedisUrl,
+    SqliteUrl,
+    StoreUrl,
+    parse_store_url,
+    redacted,
+)
 from holdfast_sidecar.telemetry.measured import MeasuredStore
 
 if TYPE_CHECKING:
@@ -150,7 +158,7 @@ class Fronts(NamedTuple):
 
 
 def make_store(config: Config) -> Store:
-    url = parse_store_url(config.store) if config.store else SqliteUrl(str(config.data_dir / _DATABASE))
+    url = _store_url(config)
     match url:
         case MemoryUrl():
             from holdfast_sidecar.stores.memory import MemoryStore
@@ -170,6 +178,10 @@ def make_store(config: Config) -> Store:
             return PostgresStore(url)
         case _:
             assert_never(url)
+
+
+def _store_url(config: Config) -> StoreUrl:
+    return parse_store_url(config.store) if config.store else SqliteUrl(str(config.data_dir / _DATABASE))
 
 
 def make_host(config: Config, store: Store, clock: Clock) -> Host:
@@ -262,6 +274,16 @@ async def bound_ports(config: Config) -> AsyncGenerator[Ports]:
             address=config.grpc_address, port=config.grpc_port, api_token=config.api_token
         ) as (server, grpc_port):
             yield Ports(server, grpc_port, listener, listener.getsockname()[1])
+
+
+@asynccontextmanager
+async def existing_store(config: Config) -> AsyncGenerator[Store]:
+    """A store for looking at what it holds. Refuses to make a database where there is none."""
+    url = _store_url(config)
+    if isinstance(url, SqliteUrl):
+        check_exists(Path(url.path))
+    async with _opened(config, SystemClock()) as store:
+        yield store
 
 
 @asynccontextmanager

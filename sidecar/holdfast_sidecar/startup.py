@@ -34,6 +34,11 @@ def missing_extra(what: str, extra: str) -> Generator[None]:
         ) from error
 
 
+def check_exists(database: Path) -> None:
+    if not database.exists():
+        raise Unstartable(f"store {database}: expected a database, found none; check the directory")
+
+
 def family_of(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 

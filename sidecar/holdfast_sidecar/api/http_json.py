@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from holdfast_kit.clock import to_datetime
-from holdfast_proto.codec import decode_event
+from holdfast_proto.codec import Unreadable, decode_event
 from holdfast_proto.history import Failure, HistoryEvent, WorkflowCompleted, WorkflowStarted
 from holdfast_sidecar.core.state import View
 
@@ -93,6 +93,15 @@ def _ends_json(view: View) -> Json:
 
 def event_json(row: int, event: HistoryEvent) -> Json:
     return {"row": row, "kind": type(event).__name__, **_struct(event)}
+
+
+def fact_json(data: bytes) -> Json:
+    """A stored fact by itself; bytes that cannot be read say so, for this is what one looks at to find out why."""
+    try:
+        event = decode_event(data)
+    except Unreadable as error:
+        return {"unreadable": str(error), "bytes": len(data)}
+    return {"event": type(event).__name__, **_struct(event)}
 
 
 def _struct(value: msgspec.Struct) -> Json:

@@ -18,11 +18,12 @@ from holdfast_sidecar.actors.engine import Engine, StartRequest
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.api.http_errors import RETRY_AFTER, json_response
 from holdfast_sidecar.api.http_input import Query, json_body, moment, raw_text, status_of, text_body, trace_of
-from holdfast_sidecar.api.http_json import event_json, instance_json
+from holdfast_sidecar.api.http_json import event_json, fact_json, instance_json
 from holdfast_sidecar.api.why import explain
 from holdfast_sidecar.core.errors import InstanceNotFound, InvalidRequest
 from holdfast_sidecar.core.messages import ReusePolicy
-from holdfast_sidecar.core.state import Filter, View
+from holdfast_sidecar.core.state import Filter, Stored, View
+from holdfast_sidecar.stores.inspect import inspect
 
 ROOT: Final = "/api/v1"
 PAGE_DEFAULT, PAGE_MAX = 50, 1_000
@@ -94,6 +95,7 @@ class Instances:
             web.get(f"{one}/history", self._history),
             web.get(f"{one}/wait", self._wait),
             web.get(f"{one}/why", self._why),
+            web.get(f"{one}/keys", self._keys),
             web.post(f"{one}/events/{{name}}", self._raise_event),
             web.post(f"{one}/pause", self._pause),
             web.post(f"{one}/resume", self._resume),
@@ -157,13 +159,14 @@ class Instances:
 
     async def _why(self, request: web.Request) -> web.StreamResponse:
         Query(request, ())
-        instance_id = _id(request)
-        stored = await self._engine.inspect(instance_id)
-        if stored is None:
-            raise InstanceNotFound(instance_id)
-        partition = self._host.partition_of(instance_id)
+        stored = await self._stored(_id(request))
+        partition = self._host.partition_of(stored.record.id)
         body = explain(stored, self._host.pool.workers, partition=partition, now=self._clock.now_ns())
         return json_response(body)
+
+    async def _keys(self, request: web.Request) -> web.StreamResponse:
+        Query(request, ())
+        return json_response(inspect(await self._stored(_id(request)), fact_json))
 
     # -- acting ----------------------------------------------------------------------------------------------------
 
@@ -241,6 +244,12 @@ class Instances:
         if view is None:
             raise InstanceNotFound(instance_id)
         return view
+
+    async def _stored(self, instance_id: str) -> Stored:
+        stored = await self._engine.inspect(instance_id)
+        if stored is None:
+            raise InstanceNotFound(instance_id)
+        return stored
 
 
 def _id(request: web.Request) -> str:

@@ -235,7 +235,7 @@ def _why() -> Doc:
 
 
 def _keys() -> Doc:
-    schema = _object({"keys": {"type": "object"}}, "keys")
+    schema = _object({"metadata": {"type": "object"}}, "metadata")
     return _operation("Its state, key by key, as it is stored", {"200": _answer("Keys and values.", schema)})
 
 
