@@ -178,6 +178,7 @@ class Host:
 
     def committed(self, actor: WorkflowActor, decision: Decision) -> None:
         commit = decision.commit
+        self.counters.starts += commit.expected_version == 0
         for name in commit.reminders_delete:
             self.reminders.forget(commit.instance_id, name)
         for reminder in commit.reminders_put:

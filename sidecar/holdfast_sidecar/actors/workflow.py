@@ -271,6 +271,7 @@ class WorkflowActor:
         )
         self._forget_at_worker()
         self._host.stalled.add(self.id)
+        self._host.counters.stalls += 1
         return upkeep.stall(instance, reason, description, now=now)
 
     def _take_fused(self, fused: Fused, reply: Reply, now: int) -> None:

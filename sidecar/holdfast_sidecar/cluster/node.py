@@ -1,0 +1,169 @@
+"""A host as a member of a cluster: placement's word, ownership, links to peers and routing, put together.
+
+worker connects -> Serve -> table -> Ownership: fence, serve    (Router and Links follow the same table)
+last worker gone for a while -> Leaving -> table without us -> released
+leave(): no new turns -> turns in flight end -> Leaving -> table without us -> Leave
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import grpc
+
+from holdfast_kit.clock import Handle
+from holdfast_placement.table import Table, empty
+from holdfast_sidecar.actors.host import Host
+from holdfast_sidecar.cluster.links import Links
+from holdfast_sidecar.cluster.ownership import Ownership
+from holdfast_sidecar.cluster.placement_stream import Channel, Me, PlacementStream
+from holdfast_sidecar.cluster.router import ClusterRouter
+from holdfast_sidecar.core.state import View
+from holdfast_sidecar.stores.contract import StoreError
+
+_log = logging.getLogger(__name__)
+
+GRACE = 5.0  # seconds that a host without a worker keeps its partitions: an app that restarts is back by then
+TURN_LIMIT = 0.2  # seconds for turns in flight when leaving; a longer one is simply run again by the new owner
+HANDOVER_LIMIT = 3.0
+POLL = 0.005
+
+
+class ClusterNode:
+    def __init__(
+        self,
+        host: Host,
+        me: Me,
+        *,
+        placement: Sequence[str],
+        placement_channel: Channel,
+        peer_channel: Channel,
+        is_local_first: bool = False,
+        identity: Callable[[grpc.aio.ServicerContext[bytes, bytes]], str | None] = lambda _: None,
+    ) -> None:
+        self._host = host
+        self._looks: list[tuple[str, Callable[[View | None], None]]] = []
+        self._look_wake = asyncio.Event()
+        self._grace: Handle | None = None
+        table = empty(me.app, me.partitions)
+        self.router = ClusterRouter(
+            host, host_id=me.host_id, table=table, is_local_first=is_local_first, look=self._look
+        )
+        host.router = self.router
+        self.links = Links(
+            me,
+            local=self.router,
+            router=self.router,
+            channel=peer_channel,
+            clock=host.clock,
+            ids=host.ids,
+            identity=identity,
+        )
+        self.stream = PlacementStream(
+            me,
+            addresses=placement,
+            channel=placement_channel,
+            clock=host.clock,
+            ids=host.ids,
+            on_table=self._take_table,
+            on_trust=self._trust,
+        )
+        self.ownership = Ownership(
+            host, host_id=me.host_id, use=self._use, disown=self._disown, fenced=self.stream.fenced
+        )
+        host.on_lost = self.ownership.lost
+        host.pause(is_paused=True)
+        host.pool.on_connect = self._worker_came
+        host.pool.on_disconnect = self._worker_went
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        return self.links.handler()
+
+    def drain(self) -> None:
+        """Links end with the server."""
+
+    def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        return [
+            group.create_task(self.stream.run(), name="placement"),
+            group.create_task(self.ownership.run(), name="ownership"),
+            group.create_task(self.links.run(), name="links"),
+            group.create_task(self._look_for_ever(), name="looks"),
+        ]
+
+    async def leave(self) -> None:
+        """Hands everything over, so that the others need not wait for a lease to end."""
+        host, clock = self._host, self._host.clock
+        host.pause(is_paused=True)
+        await self._until(lambda: not host.pool.running_turns, TURN_LIMIT)
+        self.stream.give_up_partitions()
+        handed_over = await self._until(lambda: not self.ownership.owned, HANDOVER_LIMIT)
+        left = await self.stream.leave(1.0)
+        _log.info("left the cluster", extra={"handed_over": handed_over, "said_goodbye": left, "at": clock.now_ns()})
+
+    async def _until(self, met: Callable[[], bool], limit: float) -> bool:
+        until = self._host.clock.monotonic() + limit
+        while not met():
+            if self._host.clock.monotonic() >= until:
+                return False
+            await self._host.clock.sleep(POLL)
+        return True
+
+    # -- what placement says ---------------------------------------------------------------------------------------
+
+    def _take_table(self, table: Table) -> None:
+        self.ownership.want(table)
+
+    def _use(self, table: Table) -> None:
+        """First who owns what, then who is there: what a host that left was doing is placed by the new table."""
+        self.router.use(table)
+        self.links.use(table)
+
+    def _disown(self) -> None:
+        self.router.forget_activities(self._host.owns)
+
+    def _trust(self, is_trusted: bool) -> None:
+        self._host.pause(is_paused=not is_trusted)
+
+    # -- workers ---------------------------------------------------------------------------------------------------
+
+    def _worker_came(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        self.stream.serve(wanted=True)
+        self._host.unstall()
+
+    def _worker_went(self) -> None:
+        if not self._host.pool.workers and self._grace is None:
+            self._grace = self._host.clock.call_later(GRACE, self._stop_serving)
+
+    def _stop_serving(self) -> None:
+        self._grace = None
+        if not self._host.pool.workers:
+            _log.info("no worker is connected any more, giving up the partitions")
+            self.stream.serve(wanted=False)
+
+    # -- looking at the store for watchers -------------------------------------------------------------------------
+
+    def _look(self, instance_id: str, told: Callable[[View | None], None]) -> None:
+        self._looks.append((instance_id, told))
+        self._look_wake.set()
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await self._look_wake.wait()
+            self._look_wake.clear()
+            looks, self._looks = self._looks, []
+            places = [(self._host.partition_of(instance_id), instance_id) for instance_id, _ in looks]
+            try:
+                views = await self._host.store.view(places, payloads=True)
+            except StoreError as error:
+                _log.warning("watched instances could not be looked at", extra={"error": str(error)})
+                await self._host.clock.sleep(0.5)
+                self._looks += looks
+                self._look_wake.set()
+                continue
+            for (_, told), view in zip(looks, views, strict=True):
+                told(view)
