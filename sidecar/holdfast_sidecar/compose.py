@@ -25,6 +25,7 @@ from holdfast_kit import logs
 from holdfast_kit.clock import Clock, SystemClock
 from holdfast_kit.ids import SystemIds
 from holdfast_kit.serve import ExitCode, Lifetime, serve
+from holdfast_placement.table import AppKey
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.local import LocalRouter
@@ -33,6 +34,9 @@ from holdfast_sidecar.api.durabletask.service import DurableTaskService
 from holdfast_sidecar.api.grpc_server import GrpcService
 from holdfast_sidecar.api.native.client_service import ClientService
 from holdfast_sidecar.api.native.service import WorkerService
+from holdfast_sidecar.cluster.node import ClusterNode
+from holdfast_sidecar.cluster.placement_stream import Me
+from holdfast_sidecar.cluster.router import ClusterRouter
 from holdfast_sidecar.config import Config
 from holdfast_sidecar.startup import Unstartable, check_exists, missing_extra, reasons
 from holdfast_sidecar.stores.contract import Store, StoreError, StoreMismatch
@@ -100,24 +104,28 @@ class Sidecar:
         async with bound_ports(config) as ports, _opened(config, clock) as store:
             self.ports = (ports.grpc_port, ports.http_port)
             host = make_host(config, store, clock)
-            router = host.router = LocalRouter(host)
-            host.on_lost = _superseded(lifetime)
-            async with _running(host) as committer:
-                await _own_all(host, clock)
-                async with self._fronts(host, make_engine(host, router), store, ports) as fronts:
+            member = make_member(config, host, ports.grpc_port) if config.placement.addresses else None
+            router = LocalRouter(host) if member is None else member.router
+            host.router = router
+            async with _running(host) as committer, _placed(host, member, lifetime):
+                async with self._fronts(host, make_engine(host, router), store, ports, member) as fronts:
                     self._tell_ready()
                     await lifetime.stopping()
                     fronts.health.is_draining = True
+                    if member is not None:
+                        await member.leave()
                     await drain(host, fronts.services, clock, limit=config.drain_limit.total_seconds())
                 router.stop()
                 await committer
 
     @asynccontextmanager
-    async def _fronts(self, host: Host, engine: Engine, store: MeasuredStore, ports: Ports) -> AsyncGenerator[Fronts]:
+    async def _fronts(
+        self, host: Host, engine: Engine, store: MeasuredStore, ports: Ports, member: ClusterNode | None
+    ) -> AsyncGenerator[Fronts]:
         """The ways in, open."""
         with missing_extra("the HTTP server", "sidecar"):
             from holdfast_sidecar.api import http_server
-        services = make_services(host, engine, self._config, version=self._version)
+        services = [*make_services(host, engine, self._config, version=self._version), *([member] if member else [])]
         app, health = make_http(host, engine, store, self._config, version=self._version)
         async with http_server.serving(app, ports.listener):
             await grpc_server.start(ports.server, services)
@@ -195,7 +203,7 @@ def make_host(config: Config, store: Store, clock: Clock) -> Host:
     )
 
 
-def make_engine(host: Host, router: LocalRouter) -> Engine:
+def make_engine(host: Host, router: LocalRouter | ClusterRouter) -> Engine:
     return Engine(
         router=router,
         store=host.store,
@@ -204,6 +212,30 @@ def make_engine(host: Host, router: LocalRouter) -> Engine:
         limits=host.limits,
         partition_of=host.partition_of,
         check_room=host.check_room,
+    )
+
+
+def make_member(config: Config, host: Host, grpc_port: int) -> ClusterNode:
+    """This host in a cluster. Peers reach it at its gRPC port."""
+    host_id = config.placement.host_id or f"{socket.gethostname()}-{grpc_port}"
+    me = Me(
+        app=AppKey(config.namespace, config.app_id),
+        host_id=host_id,
+        incarnation=host.ids.uuid(),
+        address=config.placement.peer_address or f"{config.grpc_address}:{grpc_port}",
+        partitions=config.partitions,
+    )
+
+    def channel(address: str) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(address, options=grpc_server.PEER_OPTIONS)
+
+    return ClusterNode(
+        host,
+        me,
+        placement=config.placement.addresses,
+        placement_channel=channel,
+        peer_channel=channel,
+        is_local_first=config.placement.local_first,
     )
 
 
@@ -332,6 +364,23 @@ def _superseded(lifetime: Lifetime) -> Callable[[int], None]:
 
 
 # -- running and ending --------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _placed(host: Host, member: ClusterNode | None, lifetime: Lifetime) -> AsyncGenerator[None]:
+    """Owns everything at once when alone; else what placement says, from when it says so."""
+    if member is None:
+        host.on_lost = _superseded(lifetime)
+        await _own_all(host, host.clock)
+        yield
+        return
+    async with asyncio.TaskGroup() as group:
+        tasks = member.start(group)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 @asynccontextmanager

@@ -82,7 +82,8 @@ class PlacementConfig:
 
     addresses: tuple[str, ...] = ()
     host_id: str = ""  # empty: made at the start
-    peer_address: str = ""  # where the other sidecars reach this one
+    peer_address: str = ""  # where the other sidecars reach this one; empty: its gRPC address and port
+    local_first: bool = False  # run activities where their workflow runs while a worker there has a free slot
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_authority: Path | None = None
