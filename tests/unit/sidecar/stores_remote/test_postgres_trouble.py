@@ -20,6 +20,7 @@ from tests.support.postgres import Postgres
 
 _numbers = count(1)
 PATIENCE = 20
+TURNS, FRESH = 15, 300
 
 
 @pytest.fixture
@@ -102,10 +103,14 @@ async def test_batches_that_meet_the_other_way_round_do_not_deadlock(
     versions = [create(f"order-{number}", epoch=9) for number in range(40)]
     assert await store.commit(versions) == [Outcome.APPLIED] * 40
 
+    together = asyncio.Barrier(2)
+
     async def write(client: PostgresStore, *, is_reversed: bool) -> int:
         applied, known = 0, list(versions)
-        for turn in range(25):
-            batch = [*known, *(create(f"new-{turn}-{number}", epoch=9) for number in range(20))]
+        for turn in range(TURNS):
+            fresh = [create(f"new-{turn}-{number}", epoch=9) for number in range(FRESH)]
+            batch = [*known, *fresh] if turn % 2 else fresh  # known ones alone would make one wait for the other
+            await together.wait()
             outcomes = await client.commit(batch[::-1] if is_reversed else batch)
             applied += outcomes.count(Outcome.APPLIED)
             loaded = await client.load([place(commit.instance_id) for commit in versions])
@@ -128,7 +133,7 @@ async def test_batches_that_meet_the_other_way_round_do_not_deadlock(
         ]
         group.create_task(acquire())
     # Of each new instance one creation wins, and none is lost.
-    assert sum(writer.result() for writer in writers) >= 25 * 20
+    assert sum(writer.result() for writer in writers) >= TURNS * FRESH
     assert postgres_server.psql("SELECT sum(deadlocks) FROM pg_stat_database") == "0"
     await other.close()
 

@@ -56,6 +56,24 @@ async def test_a_scan_gives_what_sorting_everything_gives(
     assert set(found) <= set(everything)
 
 
+async def test_a_set_that_holds_the_whole_page_is_read_on() -> None:
+    early = [b"s1" + f"{at:04}".encode() for at in range(200)]
+    late = [[b"s1" + f"{at:04}{number:04}".encode() for at in range(5000, 5030)] for number in range(20)]
+    server = Server([early, *late])
+    sources = [Source(number, str(number), (b"s1",)) for number in range(21)]
+    found = await scan(server.fetch, sources, Span(b"", b"\xff"), limit=150)
+    assert [place.position for place in found] == [member[2:] for member in early[:150]]
+
+
+async def test_what_one_prefix_has_far_ahead_does_not_hide_what_another_has_before() -> None:
+    early = [b"s1" + f"{at:04}".encode() for at in range(200)]
+    late = [b"s2" + f"{at:04}".encode() for at in range(5000, 5200)]
+    sets = [[*early, *late], *[[b"s2" + f"{9000 + number}".encode()] for number in range(20)]]
+    sources = [Source(number, str(number), (b"s1", b"s2")) for number in range(21)]
+    found = await scan(Server(sets).fetch, sources, Span(b"", b"\xff"), limit=300)
+    assert [place.position for place in found] == [member[2:] for member in (early + late)[:300]]
+
+
 async def test_a_page_does_not_read_what_it_does_not_need() -> None:
     server = Server([[b"s1" + f"{at:04}{number:04}".encode() for at in range(1000)] for number in range(64)])
     sources = [Source(number, str(number), (b"s1",)) for number in range(64)]
