@@ -1,14 +1,16 @@
 """Where asyncio itself is not repeatable, and what is done about it.
 
-Three places of the standard library depend on addresses or on the Python version:
+Four places of the standard library depend on addresses or on the Python version:
 
 * `wait`, `as_completed` and `TaskGroup` keep futures (as_completed even bare coroutines) in sets. Those modules get
   their own name `set`, which on a replay loop makes sets that iterate in order of insertion.
 * `gather` makes its result of a private class that hashes by address. On a replay loop its hash is a number.
 * `wait_for` runs what it waits for in a task of its own before Python 3.12, and in the caller since. On a replay loop
   it always does as 3.12 does, or a history made by one version could not be replayed by the other.
+* `Condition.wait` hands a notification that came together with a cancellation to the next waiter since 3.13, and
+  loses it before. On a replay loop it is always handed on.
 
-All three ask for the running loop first and leave every other loop alone. A name in the module, and code under the old
+All of them ask for the running loop first and leave every other loop alone. A name in the module, and code under the old
 function, reach those who wrote `from asyncio import wait_for` before this module was loaded; replacing the functions
 would not.
 """
@@ -20,7 +22,7 @@ import sys
 from asyncio import events, taskgroups, tasks
 from collections.abc import Awaitable, Callable, Iterable
 from types import FunctionType
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from holdfast._replay.ordered import OrderedSet
 
@@ -97,6 +99,23 @@ def _replace_wait_for() -> None:
     function.__code__ = cast("FunctionType", _wait_for_code).__code__
 
 
+def _hand_notifications_on() -> None:
+    original = asyncio.Condition.wait
+
+    async def wait(self: asyncio.Condition) -> Literal[True]:
+        if not self.locked():
+            return await original(self)  # raises
+        try:
+            return await original(self)
+        except BaseException:
+            if _is_repeatable():
+                self.notify(1)
+            raise
+
+    wait.__doc__ = original.__doc__
+    asyncio.Condition.wait = wait  # type: ignore[method-assign]
+
+
 def install() -> None:
     """Makes asyncio repeatable on replay loops. Doing it again changes nothing."""
     if _names_of_tasks.get("set") is _make_set:
@@ -106,3 +125,5 @@ def install() -> None:
     _names_of_tasks["_GatheringFuture"] = _GatheringFuture
     if sys.version_info < (3, 12):
         _replace_wait_for()
+    if sys.version_info < (3, 13):
+        _hand_notifications_on()
