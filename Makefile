@@ -9,6 +9,8 @@ VERSION   := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_vers
 INSTALLED := $(VENV)/.installed-$(VERSION)
 BIN       := $(VENV)/bin
 PROTO_ENV := $(VENV)-proto
+CLIENTS   := durabletask dapr durabletask-dapr
+CLIENT_ENVS := $(CLIENTS:%=$(VENV)-clients/%/.installed)
 ROOTS     := proto kit sdk placement sidecar cli tests bench examples deploy
 CODE      := $(foreach root,$(ROOTS),$(if $(shell find $(root) -name '*.py' -print -quit 2>/dev/null),$(root)))
 PARALLEL  ?= 2
@@ -18,7 +20,7 @@ N         ?= 50000
 LOCK      := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run env test integration check lint types imports proto proto-is-current format lock bench bench-cluster simulate build clean
+.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock bench bench-cluster simulate build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,11 +37,18 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: env ## Run all tests; those of stores and placement use real servers
+client-envs: $(CLIENT_ENVS) ## Make the environments of the unmodified clients that the tests run
+
+$(VENV)-clients/%/.installed: requirements/client-%.txt
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --require-hashes --requirement $<
+	@touch $@
+
+test: env client-envs ## Run all tests; those of stores and placement use real servers
 	$(PYTEST) $(FAST) --numprocesses $(PARALLEL) --dist worksteal
 	@$(MAKE) --no-print-directory integration
 
-integration: env ## Run only the tests with whole processes
+integration: env client-envs ## Run only the tests with whole processes
 	$(if $(wildcard tests/integration/*.py tests/integration/*/*.py),$(PYTEST) tests/integration,@echo "no integration tests here")
 
 check: lint types imports proto-is-current ## Everything but tests that must be green before a commit
@@ -80,6 +89,7 @@ lock: env ## Write the lock anew from pyproject.toml (UPGRADE=--upgrade takes th
 	$(LOCK) pyproject.toml --all-extras --output-file requirements/base.txt
 	$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements/base.txt --output-file requirements/dev.txt
 	$(LOCK) --group proto --output-file requirements/proto.txt
+	$(foreach client,$(CLIENTS),$(LOCK) --group client-$(client) --output-file requirements/client-$(client).txt &&) true
 
 bench: env ## Measure one sidecar with one app
 	$(BIN)/python -m bench
@@ -94,5 +104,5 @@ build: env ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel
 
 clean: ## Remove the environments and everything that was made
-	rm -rf $(VENV) $(PROTO_ENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .holdfast
+	rm -rf $(VENV) $(PROTO_ENV) $(VENV)-clients dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .holdfast
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
