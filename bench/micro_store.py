@@ -1,6 +1,8 @@
 """What one typical commit costs in a store, by batch size.
 
-    python -m bench.micro_store [--store sqlite|memory] [--commits 20000] [--directory DIR]
+    python -m bench.micro_store [--store sqlite|URL] [--commits 20000] [--directory DIR]
+
+A URL is one of `memory:`, `redis://...`, `postgresql://...`; its data must be fresh: the bench leaves its own behind.
 
 A typical commit is a sequential step: metadata, three history rows, one activity request put and one deleted. The CPU
 is that of the whole process, all threads, without the making of the commits.
@@ -23,7 +25,10 @@ from holdfast_proto.history import Status
 from holdfast_sidecar.core.state import ActivityRow, Commit, Record, Reminder
 from holdfast_sidecar.stores.contract import Outcome, Store
 from holdfast_sidecar.stores.memory import MemoryStore
+from holdfast_sidecar.stores.postgres import PostgresStore
+from holdfast_sidecar.stores.redis import RedisStore, servers_of
 from holdfast_sidecar.stores.sqlite import SqliteStore
+from holdfast_sidecar.stores.urls import MemoryUrl, PostgresUrl, RedisUrl, SqliteUrl, parse_store_url
 
 PARTITIONS = 1024
 EVENT = b"e" * 80
@@ -108,16 +113,31 @@ async def _run(store: Store, calls: Sequence[Sequence[Commit]], commits: int) ->
     )
 
 
+def make_store(name: str, directory: Path) -> Store:
+    if name == "sqlite":
+        return SqliteStore(directory)
+    url = parse_store_url(name)
+    match url:
+        case MemoryUrl():
+            return MemoryStore()
+        case SqliteUrl(path=path):
+            return SqliteStore(Path(path))
+        case RedisUrl():
+            return RedisStore(servers_of(url), prefix=url.prefix)
+        case PostgresUrl():
+            return PostgresStore(url)
+
+
 async def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--store", choices=["sqlite", "memory"], default="sqlite")
+    options.add_argument("--store", default="sqlite", help="sqlite, or a store URL")
     options.add_argument("--commits", type=int, default=20_000)
     options.add_argument("--directory", type=Path, help="where the data goes; a temporary one when left out")
     given = options.parse_args()
     print("batch")
     for batch in (1, 16, 64, 256):
         with tempfile.TemporaryDirectory(dir=given.directory) as directory:
-            store: Store = SqliteStore(Path(directory)) if given.store == "sqlite" else MemoryStore()
+            store = make_store(given.store, Path(directory))
             await store.open(namespace="bench", partitions=PARTITIONS)
             await store.acquire(range(PARTITIONS), 1)
             print(await measure(store, batch=batch, commits=given.commits if batch > 1 else given.commits // 5))
