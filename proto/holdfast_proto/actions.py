@@ -18,7 +18,7 @@ from holdfast_proto.history import (
 )
 
 
-class ScheduleActivity(Struct, frozen=True, kw_only=True):
+class ScheduleActivity(Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     name: str
     version: str | None = None
@@ -29,13 +29,13 @@ class ScheduleActivity(Struct, frozen=True, kw_only=True):
     options: ActivityOptions | None = None
 
 
-class CancelActivity(Struct, frozen=True, kw_only=True):
+class CancelActivity(Struct, frozen=True, kw_only=True, gc=False):
     """Asks a running activity to stop. Its answer, if any comes, is still taken while the schedule is open."""
 
     seq: int
 
 
-class CreateTimer(Struct, frozen=True, kw_only=True):
+class CreateTimer(Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     fire_at: int
     name: str | None = None
@@ -43,11 +43,11 @@ class CreateTimer(Struct, frozen=True, kw_only=True):
     origin_name: str = ""
 
 
-class CancelTimer(Struct, frozen=True, kw_only=True):
+class CancelTimer(Struct, frozen=True, kw_only=True, gc=False):
     seq: int
 
 
-class StartChild(Struct, frozen=True, kw_only=True):
+class StartChild(Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     instance_id: str  # empty: the engine makes one of the parent's id and the seq
     name: str
@@ -58,7 +58,7 @@ class StartChild(Struct, frozen=True, kw_only=True):
     retry_of: str = ""
 
 
-class StartDetached(Struct, frozen=True, kw_only=True):
+class StartDetached(Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     instance_id: str
     name: str
@@ -70,21 +70,21 @@ class StartDetached(Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
 
 
-class SendEvent(Struct, frozen=True, kw_only=True):
+class SendEvent(Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     instance_id: str
     name: str
     input: str | None = None
 
 
-class TerminateInstance(Struct, frozen=True, kw_only=True):
+class TerminateInstance(Struct, frozen=True, kw_only=True, gc=False):
     seq: int
     instance_id: str
     reason: str | None = None
     recurse: bool = False
 
 
-class CompleteWorkflow(Struct, frozen=True, kw_only=True):
+class CompleteWorkflow(Struct, frozen=True, kw_only=True, gc=False):
     """The end of a run, or of a generation when the status is CONTINUED_AS_NEW (`result` is then the next input)."""
 
     seq: int
@@ -96,13 +96,13 @@ class CompleteWorkflow(Struct, frozen=True, kw_only=True):
     tags: dict[str, str] | None = None
 
 
-class ReplaceHistory(Struct, frozen=True, kw_only=True):
+class ReplaceHistory(Struct, frozen=True, kw_only=True, gc=False):
     """The answer to a rewind: the repaired history, which takes the place of the stored one."""
 
     history: tuple[HistoryEvent, ...]
 
 
-class Stall(Struct, frozen=True, kw_only=True):
+class Stall(Struct, frozen=True, kw_only=True, gc=False):
     """The worker cannot go on with this instance: it lacks the version, or its code does not fit the history."""
 
     reason: StallReason

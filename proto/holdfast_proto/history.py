@@ -3,6 +3,8 @@
 Facts are past tense. Times are integer nanoseconds since the Unix epoch in UTC, because clients send a date (the year
 9999 with nanoseconds) that neither `datetime` nor 64 bits can hold. Payloads are text that nobody here looks into.
 
+The values hold no cycles, so the garbage collector need not look at them (`gc=False`).
+
 `seq` is the number of the request that a fact answers or confirms; -1 where there is none. Zero is a valid seq.
 """
 
@@ -60,7 +62,7 @@ class TimerOrigin(IntEnum):
     CHILD_RETRY = 4
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
     """An error of user code as a value. `properties` is encoded protobuf of the client's own, passed through."""
 
     kind: str
@@ -71,7 +73,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     properties: bytes = b""
 
 
-class Trace(Struct, frozen=True):
+class Trace(Struct, frozen=True, gc=False):
     """W3C trace context of the caller."""
 
     parent: str
@@ -79,7 +81,7 @@ class Trace(Struct, frozen=True):
     span_id: str = ""
 
 
-class Parent(Struct, frozen=True, kw_only=True):
+class Parent(Struct, frozen=True, kw_only=True, gc=False):
     """Who waits for this instance, and under which seq."""
 
     instance_id: str
@@ -92,7 +94,7 @@ class Parent(Struct, frozen=True, kw_only=True):
     row: int = -1  # the row of ChildScheduled in the parent's history: tells attempts with one seq apart
 
 
-class ActivityOptions(Struct, frozen=True, kw_only=True):
+class ActivityOptions(Struct, frozen=True, kw_only=True, gc=False):
     """Bounds that the sidecar keeps for one activity, in nanoseconds; zero is no bound."""
 
     start_to_close: int = 0
@@ -101,7 +103,7 @@ class ActivityOptions(Struct, frozen=True, kw_only=True):
     is_local_first: bool = False
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """Base of all facts. `at` is when the sidecar recorded it."""
 
     at: int

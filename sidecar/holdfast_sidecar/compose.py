@@ -10,6 +10,7 @@ It starts from the bottom (store, host, partitions, servers) and ends from the t
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -62,14 +63,23 @@ CLOSING: Final = timedelta(seconds=5)  # for servers and store to close, beyond 
 _SETTLE: Final = 0.1  # seconds for the commits of the last turns
 _POLL: Final = 0.01
 _DATABASE: Final = "holdfast.db"
+_COLLECT_AFTER: Final = 50_000  # new objects
 _EPOCH_STEP: Final = 1_000_000  # microseconds
 
 
 def run(config: Config) -> int:
     """Runs a sidecar until a signal ends it; gives the exit code."""
     logs.setup(config.log.level, config.log.format)
+    _calm_collector()
     service = Sidecar(config).run
     return serve(service, drain_limit=config.drain_limit + CLOSING, loop_factory=_loop_factory())
+
+
+def _calm_collector() -> None:
+    """What instances are made of has no cycles and dies by count; walking through it costs a fifth of the CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 50, 100)
 
 
 def read_file(path: Path) -> Mapping[str, object]:
