@@ -15,7 +15,7 @@ from holdfast_placement.etcd_errors import EtcdUnavailable, LeaseLost
 from holdfast_placement.etcd_lease import LeaseKeeper
 from holdfast_placement.keys import FloorPlace, Keys, MemberPlace, PartitionsPlace, TablePlace
 from holdfast_placement.records import BadRecord, Member, decode_member, decode_number, decode_table, encode_member
-from holdfast_placement.table import AppKey
+from holdfast_placement.table import AppKey, Table
 from holdfast_proto.etcd import etcd_pb2 as pb
 from holdfast_proto.v1 import placement_pb2
 
@@ -85,16 +85,24 @@ class Members:
             await self._release(old.lease)
         return done.succeeded
 
-    async def raise_floor(self, app: AppKey, above: int, *, partition: int | None = None) -> bool:
-        """Have all epochs of the app raised above a number; False when they are already.
+    async def heed_fence(self, app: AppKey, partition: int, *, epoch: int, fence: int) -> bool:
+        """A host was refused by the store. False when it was only late, or the epochs are above the fence already."""
+        table = _table(app, _only(await self._etcd.range(self._keys.of(TablePlace(app)))))
+        now = table.rows[partition].epoch if table and partition < table.partitions else 0
+        if now > epoch > 0 or now >= fence:
+            return False
+        return await self._raise(app, fence)
 
-        With a partition it is a fence that the store holds, without one a version that somebody has seen.
-        """
-        table_key, floor_key = self._keys.of(TablePlace(app)), self._keys.of(FloorPlace(app))
+    async def raise_floor(self, app: AppKey, version: int) -> bool:
+        """Somebody has seen this version of the app's table. False when etcd has it, or goes above it already."""
+        table = _table(app, _only(await self._etcd.range(self._keys.of(TablePlace(app)))))
+        return (table.version if table else 0) < version and await self._raise(app, version)
+
+    async def _raise(self, app: AppKey, above: int) -> bool:
+        floor_key = self._keys.of(FloorPlace(app))
         for _ in range(_TRIES):
-            read = await self._etcd.txn([], [getting(table_key), getting(floor_key)])
-            table, floor = (_only(response.response_range) for response in read.responses)
-            if _reached(app, table, partition) >= above or _number(floor) >= above:
+            floor = _only(await self._etcd.range(floor_key))
+            if _number(floor) >= above:
                 return False
             mod_revision = floor.mod_revision if floor else 0
             put = putting(floor_key, str(above).encode())
@@ -173,16 +181,14 @@ def _holder(hello: placement_pb2.Hello, kv: pb.KeyValue | None) -> Member | None
         return None
 
 
-def _reached(app: AppKey, kv: pb.KeyValue | None, partition: int | None) -> int:
+def _table(app: AppKey, kv: pb.KeyValue | None) -> Table | None:
+    """None also for one that cannot be read; the leader will write over it."""
     if kv is None:
-        return 0
+        return None
     try:
-        table = decode_table(kv.value, app)
+        return decode_table(kv.value, app)
     except BadRecord:
-        return 0
-    if partition is None or partition >= table.partitions:
-        return table.version
-    return table.rows[partition].epoch
+        return None
 
 
 def _number(kv: pb.KeyValue | None) -> int:

@@ -76,7 +76,7 @@ class Session:
         self._wants_to_leave = False
         self._is_lost = not is_claimed
         self._is_beaten = False
-        self._fence: tuple[int, int] | None = None
+        self._fenced: pb.Fenced | None = None
         self._once = Once(clock)
         self._todo = asyncio.Event()
         self._ack: int | None = None
@@ -161,7 +161,7 @@ class Session:
                 self._wants_to_leave = True
             case "fenced":
                 check_fence(message.fenced.fence)
-                self._fence = (message.fenced.partition, message.fenced.fence)
+                self._fenced = message.fenced
             case "watch":
                 self._watch(message.watch.app_id)
             case kind:
@@ -210,9 +210,9 @@ class Session:
             self._stats.leases_lost += 1
             _log.warning("lease lost, joining again", extra={"app": str(self.app), "host_id": self.host_id})
             self.lost()
-        if self._fence is not None:
-            (partition, fence), self._fence = self._fence, None
-            await self._members.raise_floor(self.app, fence, partition=partition)
+        if self._fenced is not None:
+            fenced, self._fenced = self._fenced, None
+            await self._members.heed_fence(self.app, fenced.partition, epoch=fenced.epoch, fence=fenced.fence)
 
     async def _wait_for_etcd(self, error: EtcdError) -> None:
         """The next heartbeat tries again; leaving and serving do not wait for one."""
@@ -248,16 +248,35 @@ class Session:
     async def _write_newest(self) -> None:
         for app, version in list(self._versions.items()):
             frame = self._hub.frame(app, version)
-            if frame is not None:
+            if frame is not None and self._suits(app):
                 self._versions[app] = frame[0]
-                await self._stream.write(frame[1])
+                await self._write(frame[1])
                 self._stats.tables_sent += 1
                 self._stats.table_bytes_sent += len(frame[1])
         if self._ack is not None:
             seq, self._ack = self._ack, None
             silence_ms = self._etcd.silence() // timedelta(milliseconds=1)
             ack = pb.HeartbeatAck(seq=seq, etcd_silence_ms=min(silence_ms, 0xFFFFFFFF))
-            await self._stream.write(pb.ToHost(heartbeat_ack=ack).SerializeToString())
+            await self._write(pb.ToHost(heartbeat_ack=ack).SerializeToString())
+
+    async def _write(self, frame: bytes) -> None:
+        """A host that takes nothing for a lease is as good as dead."""
+        loop = asyncio.get_running_loop()
+        if self._patience is not None and not self._is_over:
+            self._patience.reschedule(loop.time() + self._lease.total_seconds())
+        await self._stream.write(frame)
+        if self._patience is not None and not self._is_over:
+            self._patience.reschedule(None)
+
+    def _suits(self, app: AppKey) -> bool:
+        """Not a table older than the host's own, nor one that takes it for its predecessor: a later one is coming."""
+        table = self._hub.table(app)
+        if app != self.app or table is None:
+            return True
+        mine = table.host(self.host_id)
+        return table.version >= self.hello.table_version and (
+            mine is None or mine.incarnation == self.hello.incarnation
+        )
 
     def _subscribe(self, app: AppKey) -> None:
         if app not in self._versions:

@@ -85,12 +85,14 @@ class Leave(_message.Message):
     def __init__(self) -> None: ...
 
 class Fenced(_message.Message):
-    __slots__ = ("partition", "fence")
+    __slots__ = ("partition", "fence", "epoch")
     PARTITION_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     partition: int
     fence: int
-    def __init__(self, partition: _Optional[int] = ..., fence: _Optional[int] = ...) -> None: ...
+    epoch: int
+    def __init__(self, partition: _Optional[int] = ..., fence: _Optional[int] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class Watch(_message.Message):
     __slots__ = ("app_id",)

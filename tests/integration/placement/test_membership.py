@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
@@ -231,8 +232,33 @@ async def test_a_fence_in_the_store_above_the_epoch_raises_all_epochs(
     await a.until_hosts("a")
     (epoch,) = set(a.owned.values())
     await a.say(fenced=pb.Fenced(partition=3, fence=epoch))
-    await a.say(fenced=pb.Fenced(partition=3, fence=epoch + 10_000))
+    await a.say(fenced=pb.Fenced(partition=3, fence=epoch + 10_000, epoch=epoch))
     await a.until(lambda: set(a.owned.values()) == {epoch + 10_001})
+
+
+async def test_a_host_that_was_refused_because_it_was_late_raises_nothing(
+    replica: Replica, fleet: Fleet, key: AppKey
+) -> None:
+    a = fleet.start(Sidecar([replica.address], "a", key))
+    await a.until_hosts("a")
+    epoch = a.owned[3]
+    await a.say(fenced=pb.Fenced(partition=3, fence=10**12, epoch=epoch - 1))
+    b = fleet.start(Sidecar([replica.address], "b", key))
+    await a.until_hosts("a", "b")
+    await a.until_beats(2)
+    await b.leave()
+    await a.until_hosts("a")
+    assert max(a.owned.values()) < 10**12
+
+
+async def test_a_table_older_than_its_own_is_not_sent_to_a_host(replica: Replica, fleet: Fleet, key: AppKey) -> None:
+    a = fleet.start(Sidecar([replica.address], "a", key))
+    await a.until_hosts("a")
+    assert a.table is not None
+    ahead = replace(a.table, version=a.table.version + 500)
+    again = fleet.start(Sidecar([replica.address], "a", key, table=ahead))
+    await again.until_epochs_above(ahead.version)
+    assert again.tables == 1
 
 
 async def test_many_joins_at_once_make_few_tables(replica: Replica, fleet: Fleet, key: AppKey) -> None:
