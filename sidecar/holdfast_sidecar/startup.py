@@ -15,7 +15,7 @@ class Unstartable(Exception):
     """The sidecar cannot start as it was told to; the text says why and what to do. The program ends with 2."""
 
 
-def reasons(group: BaseExceptionGroup[Unstartable]) -> list[str]:
+def reasons(group: BaseExceptionGroup[BaseException]) -> list[str]:
     """The texts of everything in it, however deep."""
     texts = list[str]()
     for error in group.exceptions:

@@ -89,7 +89,7 @@ class Instances:
         return [
             web.get(all_, self._list),
             web.post(all_, self._start),
-            web.post(f"{all_}/purge", self._purge_all),
+            web.post(f"{ROOT}/purge", self._purge_all),
             web.get(one, self._get),
             web.delete(one, self._purge),
             web.get(f"{one}/history", self._history),

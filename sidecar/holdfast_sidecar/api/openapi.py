@@ -133,7 +133,7 @@ def _instance_paths() -> Doc:
     one = f"{root}/{{id}}"
     return {
         root: {"get": _list(), "post": _start()},
-        f"{root}/purge": {"post": _purge_all()},
+        "/api/v1/purge": {"post": _purge_all()},
         one: {"parameters": [_path("id")], "get": _get(), "delete": _purge()},
         f"{one}/history": {"parameters": [_path("id")], "get": _history()},
         f"{one}/wait": {"parameters": [_path("id")], "get": _wait()},

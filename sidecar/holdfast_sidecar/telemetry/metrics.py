@@ -36,9 +36,7 @@ class SidecarCollector(Collector):
         counters, committer = self._host.counters, self._host.committer
         values = {
             "holdfast_turns": ("Turns of workflows that were closed.", counters.turns),
-            "holdfast_starts": ("Instances that were created.", counters.starts),
             "holdfast_ends": ("Instances that reached an end.", counters.ends),
-            "holdfast_stalls": ("Times that an instance stalled.", counters.stalls),
             "holdfast_activations": ("Instances that were brought into memory.", counters.loads),
             "holdfast_partitions_lost": ("Partitions that a higher epoch took away.", counters.fenced),
             "holdfast_commits": ("Commits that were handed to the store.", committer.commits),

@@ -140,8 +140,8 @@ async def test_purge_deletes_ended_instances_only(world: World) -> None:
 async def test_a_bulk_purge_needs_a_filter(world: World) -> None:
     for number in range(3):
         await world.start("echo", f"x-{number}")
-    assert (await world.call("POST", f"{ROOT}/purge"))[0] == 400
-    assert (await world.call("POST", f"{ROOT}/purge", body='{"prefix": "x-"}'))[1]["purged"] == 3
+    assert (await world.call("POST", "/api/v1/purge"))[0] == 400
+    assert (await world.call("POST", "/api/v1/purge", body='{"prefix": "x-"}'))[1]["purged"] == 3
     assert (await world.call("GET", ROOT))[1]["instances"] == []
 
 
