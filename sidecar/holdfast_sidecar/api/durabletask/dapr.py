@@ -22,7 +22,7 @@ __all__ = [
     "health_ping",
     "history",
     "history_event",
-    "past_rows",
+    "kinds",
     "read_activity_answer",
     "read_turn_answer",
     "turn_item",
@@ -35,19 +35,14 @@ _UNSAYABLE: Final = frozenset({Kind.REWOUND, Kind.ACTIVITY_CANCEL_REQUESTED, Kin
 _RICHER: Final = frozenset({Kind.ACTIVITY_SCHEDULED, Kind.CHILD_SCHEDULED})
 
 
-def past_rows(rows: Sequence[bytes]) -> list[bytes]:
-    return frames.rows_of_kinds(rows, _IN_ITEMS)
+def kinds(new: Sequence[bytes]) -> frozenset[Kind]:
+    return _IN_ITEMS
 
 
 def turn_item(turn: TurnCall, token: str) -> bytes:
     """Announces what the worker holds already, so that it puts the past of this frame behind that."""
-    return frames.turn_frame(
-        turn,
-        token,
-        past=past_rows(turn.past),
-        new=past_rows(turn.new),
-        rest=wire.field(_CACHED_HISTORY, _EVENT_COUNT + wire.varint(turn.cached)) if turn.cached else b"",
-    )
+    rest = wire.field(_CACHED_HISTORY, _EVENT_COUNT + wire.varint(turn.cached)) if turn.cached else b""
+    return frames.turn_frame(turn, token, rest=rest)
 
 
 def activity_item(call: ActivityCall, token: str) -> bytes:
@@ -79,7 +74,9 @@ def history_event(row: bytes) -> bytes | None:
 
 
 def history(rows: Sequence[bytes]) -> bytes:
-    return frames.history_frame(map(history_event, rows))
+    """Of an instance that has not ended exactly the past of its next turn: a worker that lost its copy replays this."""
+    has_ended = any(kind_of(row) is Kind.WORKFLOW_COMPLETED for row in rows)
+    return frames.history_frame(map(history_event, rows if has_ended else frames.rows_of_kinds(rows, _IN_ITEMS)))
 
 
 def read_turn_answer(data: bytes) -> TurnAnswer:

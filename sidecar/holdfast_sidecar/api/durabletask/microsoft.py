@@ -26,7 +26,7 @@ __all__ = [
     "health_ping",
     "history",
     "history_event",
-    "past_rows",
+    "kinds",
     "read_activity_answer",
     "read_turn_answer",
     "turn_item",
@@ -42,20 +42,13 @@ _UNSAYABLE: Final = frozenset(
 )
 
 
-def past_rows(rows: Sequence[bytes]) -> list[bytes]:
-    return frames.rows_of_kinds(rows, _IN_ITEMS)
+def kinds(new: Sequence[bytes]) -> frozenset[Kind]:
+    """A turn that rewinds is sent with the completion that it takes back, and only such a turn."""
+    return _IN_REWINDS if any(kind_of(row) is Kind.REWOUND for row in new) else _IN_ITEMS
 
 
 def turn_item(turn: TurnCall, token: str) -> bytes:
-    """A turn that rewinds is sent with the completion that it takes back, and only such a turn."""
-    kinds = _IN_REWINDS if any(kind_of(row) is Kind.REWOUND for row in turn.new) else _IN_ITEMS
-    return frames.turn_frame(
-        turn,
-        token,
-        past=frames.rows_of_kinds(turn.past, kinds),
-        new=frames.rows_of_kinds(turn.new, kinds),
-        rest=wire.field(_TURN_TRACE, turn.trace) if turn.trace else b"",
-    )
+    return frames.turn_frame(turn, token, rest=wire.field(_TURN_TRACE, turn.trace) if turn.trace else b"")
 
 
 def activity_item(call: ActivityCall, token: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from holdfast_proto.actions import Action
+from holdfast_proto.codec import Kind
 from holdfast_proto.history import Failure, Trace
 
 
@@ -21,16 +22,16 @@ class Dialect(StrEnum):
 
 
 class TurnCall(Struct, frozen=True, kw_only=True):
-    """One turn for a worker. `past` and `new` are stored rows; what the dialect cannot read of them is left out.
+    """One turn for a worker. `new` are stored rows, `past` is encoded (`frames.past_events`), both only of those kinds
+    that `Words.kinds` gives.
 
-    With `cached`, the worker holds that many past events already (counted as the dialect's `past_rows` gives them), and
-    `past` are only the rows after those: the cost of a turn does not grow with the history. Only where
+    With `cached`, the worker holds that many past events already, and `past` are those after them. Only where
     `Stream.caches_history`.
     """
 
     instance_id: str
     execution_id: str
-    past: Sequence[bytes]
+    past: bytes | bytearray
     new: Sequence[bytes]
     trace: bytes = b""  # TurnAnswer.trace of an earlier turn
     cached: int = 0
@@ -83,8 +84,8 @@ class ActivityAnswer(Struct, frozen=True, kw_only=True):
 class Words(Protocol):
     """What each dialect's module can say and understand."""
 
-    def past_rows(self, rows: Sequence[bytes]) -> list[bytes]:
-        """Those of the past rows that a work item of this dialect carries, which is what the worker counts."""
+    def kinds(self, new: Sequence[bytes]) -> frozenset[Kind]:
+        """The kinds of rows, past and new, that a turn with these new ones carries; its worker counts only them."""
         ...
 
     def turn_item(self, turn: TurnCall, token: str) -> bytes:

@@ -18,6 +18,7 @@ from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.api.durabletask.completions import Completions
 from holdfast_sidecar.api.durabletask.dialect import open_stream
 from holdfast_sidecar.api.durabletask.management import HISTORY_CHUNK, Management
+from holdfast_sidecar.api.durabletask.past import Pasts
 from holdfast_sidecar.api.durabletask.worker import DurableTaskWorker
 from holdfast_sidecar.api.status import answer_to
 
@@ -35,6 +36,7 @@ class DurableTaskService:
         self._completions = Completions(host)
         self._numbers = count(1)
         self._workers: set[DurableTaskWorker] = set()
+        self._pasts = Pasts()
 
     def handler(self) -> grpc.GenericRpcHandler:
         unary = {**self._management.calls(), **self._completions.calls(), "Hello": _hello}
@@ -57,7 +59,7 @@ class DurableTaskService:
         except Exception as error:  # noqa: BLE001 - the edge of the call
             return await _refuse(context, error)
         name = stream.worker_id or context.peer()
-        worker = DurableTaskWorker(f"{name}/{next(self._numbers)}", stream)
+        worker = DurableTaskWorker(f"{name}/{next(self._numbers)}", stream, self._pasts)
         _log.info("worker connected", extra={"worker": worker.id, "dialect": stream.dialect.name})
         self._workers.add(worker)
         self._host.pool.connect(worker)

@@ -15,7 +15,7 @@ __all__ = [
     "activity_item",
     "history",
     "history_event",
-    "past_rows",
+    "kinds",
     "read_activity_answer",
     "read_turn_answer",
     "turn_item",
@@ -26,12 +26,12 @@ _IN_ITEMS: Final = frames.EVERYWHERE | {Kind.EVENT_SENT, Kind.DETACHED_STARTED}
 _UNSAYABLE: Final = frozenset({Kind.REWOUND, Kind.ACTIVITY_CANCEL_REQUESTED, Kind.TIMER_CANCELED})
 
 
-def past_rows(rows: Sequence[bytes]) -> list[bytes]:
-    return frames.rows_of_kinds(rows, _IN_ITEMS)
+def kinds(new: Sequence[bytes]) -> frozenset[Kind]:
+    return _IN_ITEMS
 
 
 def turn_item(turn: TurnCall, token: str) -> bytes:
-    return frames.turn_frame(turn, token, past=past_rows(turn.past), new=past_rows(turn.new))
+    return frames.turn_frame(turn, token)
 
 
 def activity_item(call: ActivityCall, token: str) -> bytes:

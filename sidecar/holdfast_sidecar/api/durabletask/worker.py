@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 from holdfast_proto.actions import Action
+from holdfast_proto.codec import Kind
 from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask
+from holdfast_sidecar.api.durabletask import frames
 from holdfast_sidecar.api.durabletask.dialect import Stream, after_answer
 from holdfast_sidecar.api.durabletask.model import ActivityCall, TurnAnswer, TurnCall
+from holdfast_sidecar.api.durabletask.past import Holdings, Pasts
 from holdfast_sidecar.api.durabletask.tokens import Token, Work, write_token
 
 OUTSTANDING: Final = 100  # of a worker that says no limit; one client silently drops what is beyond 110
 OUTSTANDING_MAX: Final = 10_000
 PING_PERIOD: Final = 30.0  # seconds; the strictest client gives up a stream that is silent for 120
-CACHES_MAX: Final = 50_000  # instances of one worker whose cached length is remembered
 
 
 class DurableTaskWorker:
-    def __init__(self, worker_id: str, stream: Stream) -> None:
+    def __init__(self, worker_id: str, stream: Stream, pasts: Pasts) -> None:
         self.id = worker_id
         self.stream = stream
         self._turns_max = min(stream.workflows_max or OUTSTANDING, OUTSTANDING_MAX)
@@ -28,7 +30,8 @@ class DurableTaskWorker:
         self._turns: dict[int, TurnTask] = {}
         self._activities: dict[int, ActivityTask] = {}
         self._partial: dict[int, list[Action]] = {}
-        self._cached: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._pasts = pasts
+        self._holdings = Holdings()
         self._frames: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._is_closed = False
@@ -57,14 +60,16 @@ class DurableTaskWorker:
 
     def push_turn(self, task: TurnTask) -> None:
         self._turns[task.token] = task
-        words, past = self.stream.words, task.history[: task.past_count]
+        words = self.stream.words
+        kinds = words.kinds(task.new)
+        past, cached = self._past(task, kinds)
         call = TurnCall(
             instance_id=task.instance_id,
             execution_id=task.execution_id,
             past=past,
-            new=task.new,
+            new=frames.rows_of_kinds(task.new, kinds),
             trace=task.turn_trace if task.dialect == self.stream.dialect.value else b"",
-            cached=self._cached_events(task, past) if self.stream.caches_history else 0,
+            cached=cached,
         )
         self._send(words.turn_item(call, self._token(Work.TURN, task.instance_id, task.token)))
 
@@ -89,16 +94,10 @@ class DurableTaskWorker:
         """These clients have no word for it: the activity runs on, its answer is for nobody."""
 
     def forget(self, instance_id: str) -> None:
-        self._cached.pop(instance_id, None)
+        self._holdings.forget(instance_id)
 
-    def _cached_events(self, task: TurnTask, past: Sequence[bytes]) -> int:
-        """How many past events the worker holds: as many as the last item for it on this stream had."""
-        events = len(self.stream.words.past_rows(past))
-        execution_id, count = self._cached.pop(task.instance_id, ("", 0))
-        self._cached[task.instance_id] = (task.execution_id, events)
-        if len(self._cached) > CACHES_MAX:
-            self._cached.popitem(last=False)
-        return count if execution_id == task.execution_id and count <= events else 0
+    def _past(self, task: TurnTask, kinds: frozenset[Kind]) -> tuple[bytes | bytearray, int]:
+        return self._holdings.since(task, kinds) if self.stream.caches_history else (self._pasts.of(task, kinds), 0)
 
     def _token(self, work: Work, instance_id: str, number: int) -> str:
         return write_token(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
@@ -26,7 +27,7 @@ from holdfast_proto.history import (
     TurnStarted,
     WorkflowCompleted,
 )
-from holdfast_sidecar.api.durabletask import dapr, microsoft, shared
+from holdfast_sidecar.api.durabletask import dapr, frames, microsoft, shared
 from holdfast_sidecar.api.durabletask.model import ActivityCall, TurnCall, Words
 from tests.support import strategies as given_a
 
@@ -54,9 +55,27 @@ CALL: Final = ActivityCall(
 ALL: Final[list[Words]] = [microsoft, dapr, shared]
 
 
-def turn(**changes: object) -> TurnCall:
-    fields: dict[str, object] = {"instance_id": "i", "execution_id": "e", "past": (), "new": (STARTED,), **changes}
-    return TurnCall(**fields)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def item(
+    words: Words,
+    token: str = "t",
+    *,
+    past: Sequence[bytes] = (),
+    new: Sequence[bytes] = (STARTED,),
+    instance_id: str = "i",
+    execution_id: str = "e",
+    trace: bytes = b"",
+    cached: int = 0,
+) -> bytes:
+    kinds = words.kinds(new)
+    call = TurnCall(
+        instance_id=instance_id,
+        execution_id=execution_id,
+        past=frames.past_events(frames.rows_of_kinds(past, kinds)),
+        new=frames.rows_of_kinds(new, kinds),
+        trace=trace,
+        cached=cached,
+    )
+    return words.turn_item(call, token)
 
 
 @pytest.mark.parametrize(
@@ -68,63 +87,65 @@ def turn(**changes: object) -> TurnCall:
     ],
 )
 def test_a_worker_gets_only_the_kinds_that_its_dialect_bears(words: Words, kinds: list[Kind]) -> None:
-    assert [kind_of(row) for row in words.past_rows(EVERYTHING)] == kinds
+    assert [kind_of(row) for row in frames.rows_of_kinds(EVERYTHING, words.kinds(()))] == kinds
 
 
 @given(st.lists(given_a.events, max_size=4), st.lists(given_a.events, max_size=4))
 def test_stored_rows_are_in_the_frame_as_they_are(past: list[HistoryEvent], new: list[HistoryEvent]) -> None:
     rows, fresh = [encode_event(event) for event in past], [encode_event(event) for event in new]
-    request = microsoft_pb2.WorkItem.FromString(shared.turn_item(turn(past=rows, new=fresh), "t")).orchestrator_request
+    kinds = shared.kinds(fresh)
+    request = microsoft_pb2.WorkItem.FromString(item(shared, past=rows, new=fresh)).orchestrator_request
     assert [event.SerializeToString() for event in request.past_events] == [
-        microsoft_pb2.HistoryEvent.FromString(row).SerializeToString() for row in shared.past_rows(rows)
+        microsoft_pb2.HistoryEvent.FromString(row).SerializeToString() for row in frames.rows_of_kinds(rows, kinds)
     ]
-    assert len(request.new_events) == len(shared.past_rows(fresh))
+    assert len(request.new_events) == len(frames.rows_of_kinds(fresh, kinds))
 
 
 @given(st.text(), st.text(), st.text(max_size=300))
 def test_a_turn_says_whose_it_is_to_both_families(instance_id: str, execution_id: str, token: str) -> None:
-    call = turn(instance_id=instance_id, execution_id=execution_id, past=(SCHEDULED,) * 3)
-    for words, schema in ((microsoft, microsoft_pb2.WorkItem), (dapr, dapr_pb2.WorkItem)):
-        item = schema.FromString(words.turn_item(call, token))
-        request = item.orchestrator_request
-        assert (request.instance_id, request.execution_id.value) == (instance_id, execution_id)
-        assert (len(request.past_events), len(request.new_events), item.completion_token) == (3, 1, token)
+    past = (SCHEDULED,) * 3
+    for words in ALL:
+        frame = item(words, token, past=past, instance_id=instance_id, execution_id=execution_id)
+        for sent in (microsoft_pb2.WorkItem.FromString(frame), dapr_pb2.WorkItem.FromString(frame)):
+            request = sent.orchestrator_request
+            assert (request.instance_id, request.execution_id.value) == (instance_id, execution_id)
+            assert (len(request.past_events), len(request.new_events), sent.completion_token) == (3, 1, token)
 
 
 def test_microsoft_gets_back_the_trace_of_its_turns() -> None:
     context = microsoft_pb2.OrchestrationTraceContext()
     context.span_id.value = "0123456789abcdef"
-    item = microsoft_pb2.WorkItem.FromString(microsoft.turn_item(turn(trace=context.SerializeToString()), "t"))
-    assert item.orchestrator_request.orchestration_trace_context == context
+    sent = microsoft_pb2.WorkItem.FromString(item(microsoft, trace=context.SerializeToString()))
+    assert sent.orchestrator_request.orchestration_trace_context == context
 
 
 @pytest.mark.parametrize("words", [dapr, shared])
 def test_others_do_not_get_the_trace_of_a_turn(words: Words) -> None:
-    assert words.turn_item(turn(trace=b"\x0a\x00"), "t") == words.turn_item(turn(), "t")
+    assert item(words, trace=b"\x0a\x00") == item(words)
 
 
 def test_a_rewinding_turn_alone_shows_the_completion_that_it_takes_back() -> None:
     past = (STARTED, COMPLETED)
-    rewinding = microsoft_pb2.WorkItem.FromString(microsoft.turn_item(turn(past=past, new=(STARTED, REWOUND)), "t"))
-    ordinary = microsoft_pb2.WorkItem.FromString(microsoft.turn_item(turn(past=past), "t"))
-    assert [len(item.orchestrator_request.past_events) for item in (rewinding, ordinary)] == [2, 1]
+    rewinding = microsoft_pb2.WorkItem.FromString(item(microsoft, past=past, new=(STARTED, REWOUND)))
+    ordinary = microsoft_pb2.WorkItem.FromString(item(microsoft, past=past))
+    assert [len(sent.orchestrator_request.past_events) for sent in (rewinding, ordinary)] == [2, 1]
 
 
 @pytest.mark.parametrize("cached", [1, 127, 128, 300])
 def test_dapr_is_told_how_much_of_the_past_it_holds(cached: int) -> None:
-    call = turn(past=(STARTED, COMPLETED, SCHEDULED), cached=cached)
-    request = dapr_pb2.WorkItem.FromString(dapr.turn_item(call, "t")).orchestrator_request
+    frame = item(dapr, past=(STARTED, COMPLETED, SCHEDULED), cached=cached)
+    request = dapr_pb2.WorkItem.FromString(frame).orchestrator_request
     assert request.cached_history.event_count == cached
     assert (len(request.past_events), len(request.new_events)) == (2, 1)
 
 
 def test_dapr_may_hold_the_whole_past() -> None:
-    request = dapr_pb2.WorkItem.FromString(dapr.turn_item(turn(cached=3), "t")).orchestrator_request
+    request = dapr_pb2.WorkItem.FromString(item(dapr, cached=3)).orchestrator_request
     assert (request.cached_history.event_count, len(request.past_events)) == (3, 0)
 
 
 def test_a_worker_that_holds_nothing_is_not_told_of_a_cache() -> None:
-    request = dapr_pb2.WorkItem.FromString(dapr.turn_item(turn(past=(STARTED,)), "t")).orchestrator_request
+    request = dapr_pb2.WorkItem.FromString(item(dapr, past=(STARTED,))).orchestrator_request
     assert not request.HasField("cached_history")
 
 
@@ -136,9 +157,9 @@ def test_an_activity_bears_what_its_dialect_knows() -> None:
 
 @pytest.mark.parametrize("words", ALL)
 def test_an_activity_bears_what_all_dialects_know(words: Words) -> None:
-    item = dapr_pb2.WorkItem.FromString(words.activity_item(CALL, "token"))
-    request = item.activity_request
-    assert (request.name, request.version.value, request.task_id, item.completion_token) == ("pack", "2", 0, "token")
+    sent = dapr_pb2.WorkItem.FromString(words.activity_item(CALL, "token"))
+    request = sent.activity_request
+    assert (request.name, request.version.value, request.task_id, sent.completion_token) == ("pack", "2", 0, "token")
     assert (request.orchestration_instance.instance_id, request.orchestration_instance.execution_id.value) == ("i", "e")
     assert request.HasField("input")
     assert request.parent_trace_context.parent == "p"
@@ -163,6 +184,13 @@ def test_history_calls_show_what_each_family_numbers_apart() -> None:
     assert dict(ours[1].sub_orchestration_instance_created.tags) == {"a": "b"}
     assert theirs[0].task_scheduled.task_execution_id == "x"
     assert theirs[1].sub_orchestration_instance_created.rerun_parent_instance_info.instance_id == "old"
+
+
+def test_the_history_of_an_instance_that_runs_is_what_dapr_replays() -> None:
+    running = tuple(row for row in EVERYTHING if row != COMPLETED)
+    shown = dapr_pb2.GetInstanceHistoryResponse.FromString(dapr.history(running)).events
+    sent = dapr_pb2.WorkItem.FromString(item(dapr, past=running)).orchestrator_request.past_events
+    assert [event.WhichOneof("event_type") for event in shown] == [event.WhichOneof("event_type") for event in sent]
 
 
 @pytest.mark.parametrize(
