@@ -71,6 +71,21 @@ async def test_a_killed_replica_costs_its_sidecars_a_reconnect_and_no_ownership(
         assert {sidecar.table and sidecar.table.version for sidecar in sidecars} == {table and table.version}
 
 
+async def test_a_host_that_moved_to_another_replica_is_not_removed_by_the_first(
+    one_etcd: Etcd, fleet: Fleet, key: AppKey
+) -> None:
+    with three_replicas(one_etcd) as replicas:
+        first, second = replicas.addresses[:2]
+        a, b = (fleet.start(Sidecar([first], name, key)) for name in "ab")
+        await a.until_hosts("a", "b")
+        table = a.table
+        fleet.kill(b)
+        again = fleet.start(Sidecar([second], "b", key))
+        await again.until_beats(6)  # two leases
+        assert again.table == a.table == table
+        assert replicas[0].logged("host removed, nothing heard for a lease") == []
+
+
 async def test_a_stopping_replica_sends_its_sidecars_to_the_others(one_etcd: Etcd, fleet: Fleet, key: AppKey) -> None:
     with three_replicas(one_etcd) as replicas:
         sidecars = await started(fleet, replicas, key, "abcd")

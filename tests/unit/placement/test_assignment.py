@@ -1,6 +1,7 @@
 """Who owns what: the bound, minimal movement, and the same answer as a slow and simple model."""
 
 import math
+import time
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
@@ -64,6 +65,15 @@ def test_a_fourth_host_takes_a_fair_share_and_moves_at_most_30_percent(hosts: li
     moves = sum(old != new for old, new in zip(before, after, strict=True))
     assert moves <= 0.30 * 1024
     assert Counter(after)[hosts[3]] >= 0.15 * 1024
+
+
+def test_a_thousand_hosts_and_16384_partitions_are_no_matter_of_minutes() -> None:
+    """It takes about 0.3 s; the bound leaves room for a busy machine and none for a quadratic rule."""
+    hosts = [f"host-{number}" for number in range(1000)]
+    started = time.perf_counter()
+    owners = assign(16_384, hosts)
+    assert time.perf_counter() - started < 5
+    assert max(Counter(owners).values()) <= bound(16_384, 1000) == 19
 
 
 def test_without_hosts_nobody_owns_anything() -> None:
