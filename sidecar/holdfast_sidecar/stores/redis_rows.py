@@ -43,18 +43,19 @@ def commit_keys(keys: PartitionKeys, instance_id: str) -> tuple[str, ...]:
 def commit_args(commit: Commit) -> list[Arg]:
     """The item of `commit.lua`: heads, then six lists."""
     record = commit.record
-    heads: list[Arg] = [commit.epoch, commit.expected_version, commit.instance_id, _flags(commit)]
+    heads: list[Arg] = [commit.epoch, commit.expected_version, commit.instance_id]
     if record is None:
-        return [*heads, "", 0, 0, 0, 0, 0, 0]
+        return [*heads, _DELETE, "", 0, 0, 0, 0, 0, 0, 0]
     lists: tuple[list[Arg], ...] = (
-        [*_fields_deleted(commit)],
         _fields_set(commit, record),
+        [*_fields_deleted(commit)],
         [activity_field(seq, generation) for seq, generation in commit.activities_delete],
-        list(_activities(commit.activities_put)),
-        list(commit.reminders_delete),
-        list(_reminders(commit.reminders_put)),
+        [*_activities(commit.activities_put)],
+        [*commit.reminders_delete],
+        [*_reminders(commit.reminders_put)],
     )
-    return [*heads, index_text(record), *map(len, lists), *chain.from_iterable(lists)]
+    lengths = [*map(len, lists)]
+    return [*heads, _flags(commit), index_text(record), sum(lengths), *lengths, *chain.from_iterable(lists)]
 
 
 def weight(commit: Commit) -> int:
@@ -64,8 +65,7 @@ def weight(commit: Commit) -> int:
 
 def _flags(commit: Commit) -> int:
     return (
-        (_DELETE if commit.record is None else 0)
-        | (_RESET_HISTORY if commit.resets_history else 0)
+        (_RESET_HISTORY if commit.resets_history else 0)
         | (_CLEAR_ACTIVITIES if commit.clears_activities else 0)
         | (_CLEAR_REMINDERS if commit.clears_reminders else 0)
     )

@@ -1,27 +1,34 @@
 -- Guarded transactions, each by itself and in order. Answers per item 0 applied, 1 fenced, 2 conflict.
 -- Per item: KEYS fence, instance, activities, reminders, due, index;
--- ARGV 11 heads (epoch, expected version, id, flags, index text, lengths of six lists), then the six lists:
--- fields to delete, fields to set, activities to delete, to set, reminders to delete, to put.
+-- ARGV 12 heads (epoch, expected version, id, flags, index text, length of all lists, lengths of the six), then the lists:
+-- fields to set (metadata, its value, etag, its value, ...), fields to delete, activities to delete, activities to set,
+-- reminders to delete, reminders to put.
 -- Nothing of an item is written before both guards have passed, and a server that refuses writes refuses the first.
-local DELETE, RESET_HISTORY, CLEAR_ACTIVITIES, CLEAR_REMINDERS = 1, 2, 4, 8
+-- Upvalues, string comparisons and slices of ARGV instead of tables: this is the hot path of the server.
+local RESET_HISTORY, CLEAR_ACTIVITIES, CLEAR_REMINDERS = 2, 4, 8
+local DELETE = '1' -- flags of an item that goes: nothing else counts then
+local HEADS = 12
 local SLICE = 4000 -- arguments of one command: Lua's stack ends at 8000; even, because fields travel in pairs
+local STAMP = 21 -- digits of a time
 local NEVER = '-'
+local call, unpack, band = redis.call, unpack, bit.band
 
 local function each(command, key, first, last)
   for from = first, last, SLICE do
-    redis.call(command, key, unpack(ARGV, from, math.min(from + SLICE - 1, last)))
+    call(command, key, unpack(ARGV, from, math.min(from + SLICE - 1, last)))
   end
 end
 
 local function each_of(command, key, list)
   for from = 1, #list, SLICE do
-    redis.call(command, key, unpack(list, from, math.min(from + SLICE - 1, #list)))
+    call(command, key, unpack(list, from, math.min(from + SLICE - 1, #list)))
   end
 end
 
--- What one instance adds to the index; text is status digit, created (21), completed (21), name.
+-- What one instance adds to the index; text is status digit, created, completed, name.
 local function entries(id, text)
-  local status, created, completed, name = text:sub(1, 1), text:sub(2, 22), text:sub(23, 43), text:sub(44)
+  local status, created = text:sub(1, 1), text:sub(2, 1 + STAMP)
+  local completed, name = text:sub(2 + STAMP, 1 + 2 * STAMP), text:sub(2 + 2 * STAMP)
   local list = { 'c' .. created .. id, 's' .. status .. created .. id,
     'n' .. #name .. ':' .. name .. status .. created .. id, 'i' .. id }
   if completed:sub(1, 1) ~= NEVER then list[5] = 'e' .. status .. completed .. id end
@@ -49,92 +56,111 @@ local function reindex(key, id, old, new)
 end
 
 local function drop_reminders(reminders, due, id)
-  local rows, gone = redis.call('HGETALL', reminders), {}
-  for n = 1, #rows, 2 do gone[#gone + 1] = rows[n + 1]:sub(1, 21) .. id .. '\0' .. rows[n] end
+  local rows, gone = call('HGETALL', reminders), {}
+  for n = 1, #rows, 2 do gone[#gone + 1] = rows[n + 1]:sub(1, STAMP) .. id .. '\0' .. rows[n] end
   each_of('ZREM', due, gone)
-  redis.call('DEL', reminders)
+  call('DEL', reminders)
 end
 
-local function drop_history(key, length)
+-- The old rows that the new history does not reach.
+local function drop_history(key, old, new)
   local gone = {}
-  for row = 0, length - 1 do gone[row + 1] = string.format('history-%06d', row) end
+  for row = new:match('^%d+ (%d+)'), old:match('^%d+ (%d+)') - 1 do
+    gone[#gone + 1] = string.format('history-%06d', row)
+  end
   each_of('HDEL', key, gone)
 end
 
 local function delete_reminders(reminders, due, id, first, last)
   for at = first, last do
-    local old = redis.call('HGET', reminders, ARGV[at])
+    local old = call('HGET', reminders, ARGV[at])
     if old then
-      redis.call('ZREM', due, old:sub(1, 21) .. id .. '\0' .. ARGV[at])
-      redis.call('HDEL', reminders, ARGV[at])
+      call('ZREM', due, old:sub(1, STAMP) .. id .. '\0' .. ARGV[at])
+      call('HDEL', reminders, ARGV[at])
     end
   end
 end
 
--- Pairs of name and due (21) .. data.
+-- Pairs of name and due .. data.
 local function put_reminders(reminders, due, id, first, last)
   for at = first, last, 2 do
     local name, row = ARGV[at], ARGV[at + 1]
-    local old, at_due = redis.call('HGET', reminders, name), row:sub(1, 21)
-    if old and old:sub(1, 21) ~= at_due then redis.call('ZREM', due, old:sub(1, 21) .. id .. '\0' .. name) end
-    redis.call('ZADD', due, '0', at_due .. id .. '\0' .. name)
-    redis.call('HSET', reminders, name, row)
+    local old, at_due = call('HGET', reminders, name), row:sub(1, STAMP)
+    if old and old:sub(1, STAMP) ~= at_due then call('ZREM', due, old:sub(1, STAMP) .. id .. '\0' .. name) end
+    call('ZADD', due, '0', at_due .. id .. '\0' .. name)
+    call('HSET', reminders, name, row)
   end
 end
 
-local fences, outcomes, at = {}, {}, 2
+local function delete(k, id, text)
+  drop_reminders(KEYS[k + 3], KEYS[k + 4], id)
+  reindex(KEYS[k + 5], id, text, false)
+  call('UNLINK', KEYS[k + 1], KEYS[k + 2])
+end
+
+-- Setting comes first, because the first write is the one that a full server refuses: it must be one that needs room.
+local function write(k, at, old_etag, old_text)
+  local id, text, instance = ARGV[at + 2], ARGV[at + 4], KEYS[k + 1]
+  local first = at + HEADS
+  local last = first + ARGV[at + 6] - 1
+  each('HSET', instance, first, last)
+  if old_text ~= text then
+    call('HSET', instance, 'index', text)
+    reindex(KEYS[k + 5], id, old_text, text)
+  end
+  if ARGV[at + 3] ~= '0' then
+    local flags = tonumber(ARGV[at + 3])
+    if band(flags, RESET_HISTORY) ~= 0 and old_etag then drop_history(instance, old_etag, ARGV[first + 3]) end
+    if band(flags, CLEAR_ACTIVITIES) ~= 0 then call('UNLINK', KEYS[k + 2]) end
+    if band(flags, CLEAR_REMINDERS) ~= 0 then drop_reminders(KEYS[k + 3], KEYS[k + 4], id) end
+  end
+  for list = 7, 11 do
+    if ARGV[at + list] ~= '0' then
+      first = last + 1
+      last = last + ARGV[at + list]
+      if list == 7 then
+        each('HDEL', instance, first, last)
+      elseif list == 8 then
+        each('HDEL', KEYS[k + 2], first, last)
+      elseif list == 9 then
+        each('HSET', KEYS[k + 2], first, last)
+      elseif list == 10 then
+        delete_reminders(KEYS[k + 3], KEYS[k + 4], id, first, last)
+      else
+        put_reminders(KEYS[k + 3], KEYS[k + 4], id, first, last)
+      end
+    end
+  end
+end
+
+local fences, outcomes = {}, {}
 
 local function fence_of(key)
   local fence = fences[key]
   if not fence then
-    fence = tonumber(redis.call('GET', key) or '0')
+    fence = tonumber(call('GET', key) or '0')
     fences[key] = fence
   end
   return fence
 end
 
-local function apply(k, old, lists, ends)
-  local instance, activities, reminders, due, index = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], KEYS[k + 5]
-  local id, flags, text = ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
-  local deletes = bit.band(flags, DELETE) ~= 0
-  -- The first write of a script is the one that a full server refuses: it must be one that needs room.
-  if not deletes then redis.call('HSET', instance, 'index', text) end
-  if deletes or bit.band(flags, CLEAR_REMINDERS) ~= 0 then drop_reminders(reminders, due, id) end
-  if deletes or bit.band(flags, CLEAR_ACTIVITIES) ~= 0 then redis.call('UNLINK', activities) end
-  if deletes then
-    reindex(index, id, old[2], false)
-    redis.call('UNLINK', instance)
-    return
-  end
-  if old[2] ~= text then reindex(index, id, old[2], text) end
-  if bit.band(flags, RESET_HISTORY) ~= 0 and old[1] then drop_history(instance, tonumber(old[1]:match('^%d+ (%d+)'))) end
-  each('HDEL', instance, lists[1], ends[1])
-  each('HSET', instance, lists[2], ends[2])
-  each('HDEL', activities, lists[3], ends[3])
-  each('HSET', activities, lists[4], ends[4])
-  delete_reminders(reminders, due, id, lists[5], ends[5])
-  put_reminders(reminders, due, id, lists[6], ends[6])
-end
-
+local at, k = 2, 1
 for n = 1, tonumber(ARGV[1]) do
-  local k = (n - 1) * 6 + 1
-  local lists, ends, from = {}, {}, at + 11
-  for list = 1, 6 do
-    lists[list] = from
-    from = from + tonumber(ARGV[at + 4 + list])
-    ends[list] = from - 1
-  end
   if fence_of(KEYS[k]) > tonumber(ARGV[at]) then
     outcomes[n] = 1
   else
-    local old = redis.call('HMGET', KEYS[k + 1], 'etag', 'index')
+    local old = call('HMGET', KEYS[k + 1], 'etag', 'index')
     if (old[1] and old[1]:match('^%d+') or '0') ~= ARGV[at + 1] then
       outcomes[n] = 2
     else
-      apply(k, old, lists, ends)
+      if ARGV[at + 3] == DELETE then
+        delete(k, ARGV[at + 2], old[2])
+      else
+        write(k, at, old[1], old[2])
+      end
       outcomes[n] = 0
     end
   end
-  at = from
+  at, k = at + HEADS + ARGV[at + 5], k + 6
 end
 return outcomes
