@@ -15,6 +15,7 @@ from holdfast_proto.v1 import client_pb2 as pb
 from tests.integration.running.sidecars import Running, hello, run_holdfast, work_items
 from tests.support.ports import free_port
 from tests.support.procs import wait_until
+from tests.support.valkey import Valkey
 
 
 @pytest.fixture
@@ -206,6 +207,21 @@ def test_the_token_guards_both_ways_in(tmp_path: Path) -> None:
             for name in ("dapr-api-token", "holdfast-api-token"):
                 assert hello(channel, "s3cret", name) == b""
         assert "s3cret" not in sidecar.child.output()
+
+
+def test_without_placement_the_last_one_on_a_store_is_the_only_one(tmp_path: Path, valkey_server: Valkey) -> None:
+    """Two would fight for every partition, so the earlier one ends, and says why."""
+    store = f"{valkey_server.url}?prefix={tmp_path.name}"
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    with Running(folders[0], "--store", store) as first:
+        assert first.call("POST", "/v1.0/workflows/dapr/job/start?instanceID=kept", b"1").status == 202
+        with Running(folders[1], "--store", store) as second:
+            first.call("POST", "/v1.0/workflows/dapr/job/start", b"1")
+            assert first.child.wait_exit() == 1
+            first.child.wait_line("another sidecar took this store's partitions")
+            assert second.call("GET", "/v1.0/workflows/dapr/kept").status == 200
 
 
 def test_inspect_reads_a_running_sidecar_and_a_stopped_ones_directory(sidecar: Running) -> None:
