@@ -101,6 +101,7 @@ class Worker:
 
     async def run(self) -> None:
         """Works until `stop`. Raises WorkerRefused when the sidecar says that it will never serve this worker."""
+        reason: BaseException | None = None
         watchdog = Watchdog(self._blocked_after)
         turns = Turns(self.registry, Frames(), cache_max=self._cache_max, watched=watchdog.watch)
         try:
@@ -118,9 +119,11 @@ class Worker:
                 finally:
                     activities.close()
         except* WorkerRefused as refused:
-            raise refused.exceptions[0] from None
+            reason = refused.exceptions[0]
         finally:
             watchdog.stop()
+        if reason is not None:
+            raise reason
 
     async def _work_for_ever(self, turns: Turns, activities: Activities) -> None:
         backoff = reconnecting()
@@ -160,11 +163,17 @@ class Worker:
                 request_serializer=pb.WorkerFrame.SerializeToString,
                 response_deserializer=pb.SidecarFrame.FromString,
             )(self._up(frames), metadata=self._endpoint.metadata())
+            ended: grpc.aio.AioRpcError | WorkerRefused | None = None
             async with asyncio.TaskGroup() as group:
                 drainer = group.create_task(self._drain(frames, activities))
-                async for frame in call:
-                    self._take(frame, turns, activities, frames, backoff)
+                try:
+                    async for frame in call:
+                        self._take(frame, turns, activities, frames, backoff)
+                except (grpc.aio.AioRpcError, WorkerRefused) as error:
+                    ended = error  # raised below: out of the group it would come wrapped
                 drainer.cancel()
+        if ended is not None:
+            raise ended
 
     async def _up(self, frames: Frames) -> AsyncIterator[pb.WorkerFrame]:
         yield pb.WorkerFrame(hello=self._hello())

@@ -26,6 +26,7 @@ from holdfast_kit import logs
 from holdfast_kit.clock import Clock, SystemClock
 from holdfast_kit.ids import SystemIds
 from holdfast_kit.serve import ExitCode, Lifetime, serve
+from holdfast_kit.tls import CertificateWatcher, TlsError, TlsFiles
 from holdfast_placement.table import AppKey
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.actors.host import Host
@@ -38,6 +39,7 @@ from holdfast_sidecar.api.native.service import WorkerService
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
 from holdfast_sidecar.cluster.router import ClusterRouter
+from holdfast_sidecar.cluster.security import PLACEMENT_NAME, Channels, PeerIdentity, host_name, server_credentials
 from holdfast_sidecar.config import Config
 from holdfast_sidecar.startup import Unstartable, check_exists, missing_extra, reasons
 from holdfast_sidecar.stores.contract import Store, StoreError, StoreMismatch
@@ -114,11 +116,11 @@ class Sidecar:
         async with bound_ports(config) as ports, _opened(config, clock) as store:
             self.ports = (ports.grpc_port, ports.http_port)
             host = make_host(config, store, clock)
-            member = make_member(config, host, ports.grpc_port) if config.placement.addresses else None
+            member = make_member(config, host) if config.placement.addresses else None
             router = LocalRouter(host) if member is None else member.router
             host.router = router
-            async with _running(host) as committer, _placed(host, member, lifetime):
-                async with self._fronts(host, make_engine(host, router), store, ports, member) as fronts:
+            async with _running(host) as committer, _placed(host, member, config, lifetime):
+                async with self._fronts(host, make_engine(host, router), store, ports) as fronts:
                     self._tell_ready()
                     await lifetime.stopping()
                     fronts.health.is_draining = True
@@ -129,13 +131,11 @@ class Sidecar:
                 await committer
 
     @asynccontextmanager
-    async def _fronts(
-        self, host: Host, engine: Engine, store: MeasuredStore, ports: Ports, member: ClusterNode | None
-    ) -> AsyncGenerator[Fronts]:
+    async def _fronts(self, host: Host, engine: Engine, store: MeasuredStore, ports: Ports) -> AsyncGenerator[Fronts]:
         """The ways in, open."""
         with missing_extra("the HTTP server", "sidecar"):
             from holdfast_sidecar.api import http_server
-        services = [*make_services(host, engine, self._config, version=self._version), *([member] if member else [])]
+        services = make_services(host, engine, self._config, version=self._version)
         app, health = make_http(host, engine, store, self._config, version=self._version)
         async with http_server.serving(app, ports.listener):
             await grpc_server.start(ports.server, services)
@@ -225,28 +225,37 @@ def make_engine(host: Host, router: LocalRouter | ClusterRouter) -> Engine:
     )
 
 
-def make_member(config: Config, host: Host, grpc_port: int) -> ClusterNode:
-    """This host in a cluster. Peers reach it at its gRPC port."""
-    host_id = config.placement.host_id or f"{socket.gethostname()}-{grpc_port}"
+def make_member(config: Config, host: Host) -> ClusterNode:
+    """This host in a cluster."""
+    placement = config.placement
     me = Me(
         app=AppKey(config.namespace, config.app_id),
-        host_id=host_id,
+        host_id=placement.host_id or f"{socket.gethostname()}-{placement.peer_port}",
         incarnation=host.ids.uuid(),
-        address=config.placement.peer_address or f"{config.grpc_address}:{grpc_port}",
+        address=placement.peer_address or f"{placement.peer_bind}:{placement.peer_port}",
         partitions=config.partitions,
     )
-
-    def channel(address: str) -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(address, options=grpc_server.PEER_OPTIONS)
-
+    watcher, options = _certificates(config), grpc_server.PEER_OPTIONS
+    identity = None if watcher is None else PeerIdentity(me.app, trust_domain=placement.trust_domain)
     return ClusterNode(
         host,
         me,
-        placement=config.placement.addresses,
-        placement_channel=channel,
-        peer_channel=channel,
-        is_local_first=config.placement.local_first,
+        placement=placement.addresses,
+        placement_channel=Channels(watcher, server_name=PLACEMENT_NAME, options=options),
+        peer_channel=Channels(watcher, server_name=host_name(me.app), options=options),
+        is_local_first=placement.local_first,
+        identity=identity or (lambda _: None),
     )
+
+
+def _certificates(config: Config) -> CertificateWatcher | None:
+    given = config.placement
+    if given.tls_authority is None or given.tls_certificate is None or given.tls_key is None:
+        return None
+    try:
+        return CertificateWatcher(TlsFiles(given.tls_authority, given.tls_certificate, given.tls_key))
+    except (TlsError, OSError) as error:
+        raise Unstartable(f"placement.tls: {error}") from error
 
 
 def make_services(host: Host, engine: Engine, config: Config, *, version: str) -> Sequence[GrpcService]:
@@ -377,20 +386,33 @@ def _superseded(lifetime: Lifetime) -> Callable[[int], None]:
 
 
 @asynccontextmanager
-async def _placed(host: Host, member: ClusterNode | None, lifetime: Lifetime) -> AsyncGenerator[None]:
+async def _placed(host: Host, member: ClusterNode | None, config: Config, lifetime: Lifetime) -> AsyncGenerator[None]:
     """Owns everything at once when alone; else what placement says, from when it says so."""
     if member is None:
         host.on_lost = _superseded(lifetime)
         await _own_all(host, host.clock)
         yield
         return
-    async with asyncio.TaskGroup() as group:
+    async with _peer_server(config, member), asyncio.TaskGroup() as group:
         tasks = member.start(group)
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
+
+
+@asynccontextmanager
+async def _peer_server(config: Config, member: ClusterNode) -> AsyncGenerator[None]:
+    """A port of its own: peers show certificates, apps on localhost do not; neither may call the other's methods."""
+    watcher = _certificates(config)
+    credentials = None if watcher is None else server_credentials(watcher)
+    placement = config.placement
+    async with grpc_server.bound(
+        address=placement.peer_bind, port=placement.peer_port, what="peer", credentials=credentials
+    ) as (server, _):
+        await grpc_server.start(server, [member])
+        yield
 
 
 @asynccontextmanager

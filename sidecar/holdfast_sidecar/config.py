@@ -82,7 +82,10 @@ class PlacementConfig:
 
     addresses: tuple[str, ...] = ()
     host_id: str = ""  # empty: made at the start
-    peer_address: str = ""  # where the other sidecars reach this one; empty: its gRPC address and port
+    peer_port: Port = 50002  # where other sidecars connect; apps use grpc_port
+    peer_bind: str = "127.0.0.1"
+    peer_address: str = ""  # host:port that the others are told; empty: peer_bind and peer_port
+    trust_domain: str = "holdfast.local"  # whose certificates are talked to, with TLS
     local_first: bool = False  # run activities where their workflow runs while a worker there has a free slot
     tls_certificate: Path | None = None
     tls_key: Path | None = None

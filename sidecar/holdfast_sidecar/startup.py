@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Final
 
 _LISTENING: Final = "0A"
+_SETTINGS: Final = {
+    "grpc": "--grpc-port or HOLDFAST_GRPC_PORT",
+    "http": "--http-port or HOLDFAST_HTTP_PORT",
+    "peer": "HOLDFAST_PLACEMENT_PEER_PORT",
+}
 
 
 class Unstartable(Exception):
@@ -52,12 +57,12 @@ def check_port(what: str, address: str, port: int) -> None:
 
 
 def cannot_listen(what: str, address: str, port: int) -> Unstartable:
-    """`what` is grpc or http, as the settings are called."""
+    """`what` is grpc, http or peer."""
     holder = holder_of(port)
     who = f"process {holder} listens there" if holder else "it is in use, or the address is not of this machine"
     return Unstartable(
         f"{what} on {address} port {port}: cannot listen, {who}; stop that process, or choose another port with "
-        f"--{what}-port or HOLDFAST_{what.upper()}_PORT"
+        f"{_SETTINGS[what]}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 import grpc
@@ -50,14 +51,21 @@ class GrpcService(Protocol):
 
 
 @asynccontextmanager
-async def bound(*, address: str, port: int, api_token: str = "") -> AsyncGenerator[tuple[grpc.aio.Server, int]]:
+async def bound(
+    *,
+    address: str,
+    port: int,
+    api_token: str = "",
+    what: str = "grpc",
+    credentials: grpc.ServerCredentials | None = None,
+) -> AsyncGenerator[tuple[grpc.aio.Server, int]]:
     """A server on its port, not started: callers wait. Gives the port too; Unstartable when that one is taken."""
-    check_port("grpc", address, port)
+    check_port(what, address, port)
     checks = [TokenCheck(api_token)] if api_token else []
     server = grpc.aio.server(interceptors=checks, options=OPTIONS)
     host = f"[{address}]" if ":" in address else address
     try:
-        yield server, _bind(server, f"{host}:{port}", address, port)
+        yield server, _bind(server, f"{host}:{port}", credentials, failed=partial(cannot_listen, what, address, port))
     finally:
         await server.stop(CLOSE_LIMIT)
 
@@ -67,11 +75,13 @@ async def start(server: grpc.aio.Server, services: Iterable[GrpcService]) -> Non
     await server.start()
 
 
-def _bind(server: grpc.aio.Server, target: str, address: str, port: int) -> int:
+def _bind(
+    server: grpc.aio.Server, target: str, credentials: grpc.ServerCredentials | None, *, failed: Callable[[], Exception]
+) -> int:
     try:
-        return server.add_insecure_port(target)
+        return server.add_insecure_port(target) if credentials is None else server.add_secure_port(target, credentials)
     except RuntimeError as error:
-        raise cannot_listen("grpc", address, port) from error
+        raise failed() from error
 
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic only for type checkers

@@ -235,6 +235,8 @@ class PlacementStream:
         self.state = State.SERVING if self._wants_to_serve else State.MEMBER
         self._backoff.reset()
         self._told = ""
+        if self._wants_to_serve and not self._is_leaving:
+            self._say(pb.FromHost(serve=pb.Serve()))  # a worker may have come after the Hello went out
         _log.info("joined placement", extra={"replica": self.replica, "lease_s": self._lease})
 
     def _use(self, table: Table) -> None:

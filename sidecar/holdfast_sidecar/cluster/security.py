@@ -1,0 +1,73 @@
+"""Between processes: certificates on both sides, and which identities a sidecar talks to.
+
+Every process has a certificate that names `spiffe://<trust domain>/ns/<namespace>/app/<app id>` and, for the host name
+check of TLS, `<app id>.<namespace>.holdfast` (placement: `placement.holdfast`). New connections use the newest files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import grpc
+
+from holdfast_kit.spiffe import InvalidSpiffeId, NoSpiffeId, SpiffeId, identity_of
+from holdfast_kit.tls import CertificateWatcher, TlsMaterial
+from holdfast_placement.table import AppKey
+
+PLACEMENT_NAME: Final = "placement.holdfast"
+Options = Sequence[tuple[str, Any]]
+
+
+def host_name(app: AppKey) -> str:
+    return f"{app.app_id}.{app.namespace}.holdfast"
+
+
+class Channels:
+    """Opens channels to one kind of server: plain, or with certificates on both sides."""
+
+    def __init__(self, watcher: CertificateWatcher | None, *, server_name: str, options: Options) -> None:
+        self._watcher = watcher
+        self._options = options
+        self._secure_options = (*options, ("grpc.ssl_target_name_override", server_name))
+
+    def __call__(self, address: str) -> grpc.aio.Channel:
+        if self._watcher is None:
+            return grpc.aio.insecure_channel(address, options=self._options)
+        material = self._watcher.current()
+        credentials = grpc.ssl_channel_credentials(material.ca, material.key, material.cert)
+        return grpc.aio.secure_channel(address, credentials, options=self._secure_options)
+
+
+def server_credentials(watcher: CertificateWatcher) -> grpc.ServerCredentials:
+    """Each handshake takes the newest certificate; connections that stand go on."""
+    changed = watcher.subscribe()
+
+    def fetch() -> Any:
+        material = changed()
+        return None if material is None else _configuration(material)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(watcher.current()), fetch, require_client_authentication=True
+    )
+
+
+def _configuration(material: TlsMaterial) -> Any:
+    return grpc.ssl_server_certificate_configuration([(material.key, material.cert)], root_certificates=material.ca)
+
+
+class PeerIdentity:
+    """Lets in sidecars of the same trust domain, namespace and app; says what is wrong with any other."""
+
+    def __init__(self, app: AppKey, *, trust_domain: str) -> None:
+        self._expected = SpiffeId(trust_domain, app.namespace, app.app_id)
+
+    def __call__(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> str | None:
+        names = context.auth_context().get("x509_subject_alternative_name", ())
+        try:
+            found = identity_of(name.decode() for name in names)
+        except (NoSpiffeId, InvalidSpiffeId, UnicodeDecodeError) as error:
+            return f"peer: {error}"
+        if found != self._expected:
+            return f"peer: expected a certificate of {self._expected}, found {found}"
+        return None
