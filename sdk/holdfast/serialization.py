@@ -10,11 +10,12 @@ A parameter without annotation takes what JSON gives. What has the wrong type is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import msgspec
+from msgspec import inspect
 
 from holdfast.errors import DefinitionError, PayloadError
 
@@ -51,6 +52,11 @@ def register_converter(kind: type[T], *, encode: Callable[[T], Any], decode: Cal
     _decoders.clear()
 
 
+def forget_converter(kind: type) -> None:
+    _converters.pop(kind, None)
+    _decoders.clear()
+
+
 def encode(value: Any, *, what: str) -> str:
     """JSON text. `what` names the value in errors, such as `result of charge()`."""
     try:
@@ -73,6 +79,8 @@ def decode(text: str | bytes | msgspec.Raw | None, kind: Any, *, what: str) -> A
         return (_decoders.get(kind) or _decoder(kind, what)).decode(text)
     except msgspec.ValidationError as error:
         raise _explained(error, text, what) from None
+    except NotImplementedError as error:
+        raise PayloadError(f"{what}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PayloadError(f"{what}: expected JSON, found {_shown(str(text))}: {error}") from error
 
@@ -83,6 +91,24 @@ def check_type(kind: Any, *, what: str) -> None:
         _decoder(kind, what)
     except PayloadError as error:
         raise DefinitionError(str(error)) from error
+    for unknown in _unknown(inspect.type_info(kind), set()):
+        raise DefinitionError(f"{what}: values of type {unknown.__qualname__} cannot be read; {_ADVICE}")
+
+
+def _unknown(node: object, seen: set[int]) -> Iterator[type]:
+    """Classes inside a type that neither JSON nor a converter can make."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, inspect.CustomType):
+        if node.cls not in _converters and node.cls is not object and not hasattr(node.cls, "model_validate"):
+            yield node.cls
+    elif isinstance(node, tuple):
+        for part in cast("tuple[object, ...]", node):
+            yield from _unknown(part, seen)
+    elif isinstance(node, (inspect.Type, inspect.Field)):
+        for name in node.__struct_fields__:
+            yield from _unknown(getattr(node, name), seen)
 
 
 def _decoder(kind: Any, what: str) -> msgspec.json.Decoder[Any]:
@@ -108,6 +134,8 @@ _encoder: Final = msgspec.json.Encoder(enc_hook=_encode_other)
 
 
 def _decode_other(kind: type, value: Any) -> Any:
+    if kind is object:
+        return value
     if kind in _converters:
         return _converters[kind].decode(value)
     if hasattr(kind, "model_validate"):

@@ -10,9 +10,9 @@ Four places of the standard library depend on addresses or on the Python version
 * `Condition.wait` hands a notification that came together with a cancellation to the next waiter since 3.13, and
   loses it before. On a replay loop it is always handed on.
 
-All of them ask for the running loop first and leave every other loop alone. A name in the module, and code under the old
-function, reach those who wrote `from asyncio import wait_for` before this module was loaded; replacing the functions
-would not.
+All of them ask for the running loop first and leave every other loop alone. A name in the module, and code under the
+old function, reach those who wrote `from asyncio import wait_for` before this module was loaded; replacing the
+functions would not.
 """
 
 from __future__ import annotations
