@@ -7,14 +7,16 @@ from collections.abc import Callable
 
 from holdfast_kit.clock import Clock
 from holdfast_proto.codec import encode_event
-from holdfast_proto.history import ActivityFailed, ActivityOptions, Failure
+from holdfast_proto.history import ActivityFailed, Failure
 from holdfast_sidecar.actors.pool import Pool
 from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, Reply, no_reply
 from holdfast_sidecar.core.decision import RunActivity, StopActivity
+from holdfast_sidecar.core.errors import HoldfastError
 from holdfast_sidecar.core.messages import ActivityAnswer, Message
 
 _log = logging.getLogger(__name__)
 
+_HEARTBEAT = "heartbeat"
 _NANOS = 1_000_000_000
 Key = tuple[str, str, int]
 
@@ -27,6 +29,7 @@ class ActivityHost:
         self._clock = clock
         self._send = send
         self._tasks: dict[Key, ActivityTask] = {}
+        self._answering: set[Key] = set()  # answered here, not durable at the workflow yet
         pool.on_activity_pushed = self._pushed
         self.executed = 0
         self.repeated = 0  # dispatches beyond the first of one task: allowed, but only after a failure
@@ -37,7 +40,7 @@ class ActivityHost:
     def run(self, order: RunActivity) -> None:
         """A second order for what is queued or running here changes nothing."""
         key = (order.instance_id, order.execution_id, order.row)
-        if key in self._tasks:
+        if key in self._tasks or key in self._answering:
             return
         self._tasks[key] = task = ActivityTask(order, self.answer)
         options = task.event.options
@@ -60,38 +63,44 @@ class ActivityHost:
             self._fail(task, "ActivityCanceled", f"activity {task.event.name!r}: canceled before it ran")
 
     def answer(self, task: ActivityTask, event: bytes, reply: Reply) -> None:
-        """Brings an answer to the workflow; the task is known here until that has it."""
+        """Brings an answer to the workflow; an order to run it again changes nothing until that has it."""
+        key = (task.instance_id, task.execution_id, task.row)
         self.finish(task)
         self.executed += 1
-        self._send(
-            ActivityAnswer(instance_id=task.instance_id, execution_id=task.execution_id, row=task.row, event=event),
-            reply,
-        )
+        self._answering.add(key)
+
+        def replied(error: HoldfastError | None) -> None:
+            self._answering.discard(key)
+            reply(error)
+
+        answer = ActivityAnswer(instance_id=task.instance_id, execution_id=task.execution_id, row=task.row, event=event)
+        self._send(answer, replied)
 
     def finish(self, task: ActivityTask) -> None:
         self._cancel_bounds(task)
         self._tasks.pop((task.instance_id, task.execution_id, task.row), None)
 
     def heartbeat(self, task: ActivityTask, details: str) -> None:
+        """The worker is still at it: the bound between two heartbeats starts anew."""
         task.details = details
-        self._start_bounds(task, heartbeat_only=True)
+        running = task.timers.get(_HEARTBEAT)
+        if running is not None:
+            running.cancel()
+            self._bound_heartbeats(task)
 
     def _pushed(self, task: ActivityTask) -> None:
         if task.attempt > 1:
             self.repeated += 1
         self._cancel_bounds(task)
-        self._start_bounds(task, heartbeat_only=False)
-
-    def _start_bounds(self, task: ActivityTask, *, heartbeat_only: bool) -> None:
-        options: ActivityOptions | None = task.event.options
-        if options is None:
-            return
-        if heartbeat_only and options.heartbeat:
-            task.timers.pop()()
-        elif options.start_to_close:
+        options = task.event.options
+        if options is not None and options.start_to_close:
             self._bound(task, options.start_to_close, "start-to-close", CancelReason.TIMED_OUT)
-        if options.heartbeat:
-            self._bound(task, options.heartbeat, "heartbeat", CancelReason.HEARTBEAT_TIMED_OUT)
+        self._bound_heartbeats(task)
+
+    def _bound_heartbeats(self, task: ActivityTask) -> None:
+        options = task.event.options
+        if options is not None and options.heartbeat:
+            self._bound(task, options.heartbeat, _HEARTBEAT, CancelReason.HEARTBEAT_TIMED_OUT)
 
     def _bound(self, task: ActivityTask, bound_ns: int, what: str, reason: CancelReason) -> None:
         seconds = bound_ns / _NANOS
@@ -101,7 +110,7 @@ class ActivityHost:
             message = f"activity {task.event.name!r}: no answer within its {what} bound of {seconds:g} s"
             self._fail(task, "ActivityTimeout", message)
 
-        task.timers.append(self._clock.call_later(seconds, overdue).cancel)
+        task.timers[what] = self._clock.call_later(seconds, overdue)
 
     def _fail(self, task: ActivityTask, kind: str, message: str) -> None:
         event = ActivityFailed(
@@ -113,6 +122,6 @@ class ActivityHost:
         self.answer(task, encode_event(event), no_reply)
 
     def _cancel_bounds(self, task: ActivityTask) -> None:
-        for cancel in task.timers:
-            cancel()
+        for timer in task.timers.values():
+            timer.cancel()
         task.timers.clear()

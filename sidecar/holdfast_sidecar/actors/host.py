@@ -78,7 +78,8 @@ class Host:
         self._idle: OrderedDict[str, WorkflowActor] = OrderedDict()
         self._awake: OrderedDict[str, WorkflowActor] = OrderedDict()
         self.is_paused = False
-        self.pool.on_connect = self.unstall
+        self.connects = 0  # workers that have come so far
+        self.pool.on_connect = self._connected
 
     # -- partitions ------------------------------------------------------------------------------------------------
 
@@ -99,6 +100,7 @@ class Host:
     async def acquire(self, partitions: Sequence[int], epoch: int) -> Sequence[int]:
         """Raises the fences, then serves the partitions: nobody else can write to them from here on."""
         held = await self.store.acquire(partitions, epoch)
+        self.release([partition for partition in held if self._epochs.get(partition, epoch) != epoch])
         for partition in held:
             self._epochs[partition] = epoch
         await self.reminders.add(held)
@@ -114,9 +116,13 @@ class Host:
             self._drop(actor)
             actor.abandon(NotOwner(f"partition {actor.place.partition} moved to another host"))
 
-    def lost(self, partition: int) -> None:
-        """The store says that another host owns it: nothing of ours was written, nothing of it is ours any more."""
-        if partition not in self._epochs:
+    def lost(self, actor: WorkflowActor) -> None:
+        """The store says that another owner holds its partition: nothing of the actor's was written. Should that owner
+        be this host under a newer epoch, only the actor goes."""
+        partition = actor.place.partition
+        if self._actors.get(actor.id) is actor:
+            self._drop(actor)
+        if self._epochs.get(partition) != actor.place.epoch:
             return
         self.counters.fenced += 1
         _log.warning("lost a partition to a higher epoch", extra={"partition": partition})
@@ -150,6 +156,10 @@ class Host:
                 actor.recover()
             else:
                 actor.post(reminder, no_reply)
+
+    def _connected(self) -> None:
+        self.connects += 1
+        self.unstall()
 
     def unstall(self) -> None:
         """A worker came: what stood still may have been waiting for just that one."""
@@ -185,18 +195,25 @@ class Host:
             self.reminders.put(reminder)
         if actor.instance is not None and actor.instance.record.status.is_terminal and decision.events:
             self.counters.ends += 1
+        if commit.record is not None and commit.record.stall is None:
+            self.stalled.discard(commit.instance_id)
         if commit.instance_id in self.watchers:
             self.watchers.tell(commit.instance_id, view_of(actor))
+
+    def reloaded(self, actor: WorkflowActor) -> None:
+        """The actor did not hear what became of a commit, and has looked it up."""
+        if actor.id in self.watchers:
+            self.watchers.tell(actor.id, None if actor.instance is None else view_of(actor))
 
     def deleted(self, instance_id: str) -> None:
         self.stalled.discard(instance_id)
         self.watchers.tell(instance_id, None)
 
     def settled(self, actor: WorkflowActor) -> None:
-        """The actor has nothing to do. What waits for nothing in flight is unloaded first."""
+        """The actor has nothing to do. What has ended is unloaded at once, then what waits for nothing in flight."""
         self._idle.pop(actor.id, None)
         self._awake.pop(actor.id, None)
-        if actor.instance is None:
+        if actor.instance is None or actor.instance.record.status.is_terminal:
             self._drop(actor)
         elif actor.waits_for_answers:
             self._awake[actor.id] = actor
@@ -241,6 +258,7 @@ class Host:
 
     async def drain(self, limit: float) -> None:
         """Lets turns that run end, for at most `limit` seconds; then whoever waits is told to come back."""
+        self.is_paused = True
         deadline = self.clock.monotonic() + limit
         while any(actor.is_turning for actor in self._actors.values()) and self.clock.monotonic() < deadline:
             await self.clock.sleep(0.01)

@@ -133,7 +133,7 @@ class Pool:
     def withdraw_turn(self, task: TurnTask) -> None:
         if task.token:
             self._release_turn(task)
-        else:
+        elif not _stop_resting(task):
             self._turns.remove((task.name, task.label), task)
 
     def take_turn(self, token: int) -> TurnTask | None:
@@ -155,9 +155,10 @@ class Pool:
         task = self.take_turn(token)
         if task is not None:
             task.worker = None
-            self._clock.call_later(ABANDON_DELAY, lambda: self.offer_turn(task))
+            task.rest = self._clock.call_later(ABANDON_DELAY, lambda: self.offer_turn(task))
 
     def _offer_turn(self, task: TurnTask, *, in_front: bool) -> None:
+        task.rest = None
         worker = self._choose_for_turn(task)
         if worker is None:
             task.worker = None
@@ -203,7 +204,7 @@ class Pool:
             if worker is not None:
                 worker.cancel_activity(task, reason)
             self._release_activity(task)
-        else:
+        elif not _stop_resting(task):
             self._activities.remove((task.event.name, task.event.version), task)
 
     def take_activity(self, token: int) -> ActivityTask | None:
@@ -224,12 +225,13 @@ class Pool:
         task = self.take_activity(token)
         if task is not None:
             task.worker = None
-            self._clock.call_later(ABANDON_DELAY, lambda: self.offer_activity(task))
+            task.rest = self._clock.call_later(ABANDON_DELAY, lambda: self.offer_activity(task))
 
     def has_free_slot(self, name: str, version: str | None) -> bool:
         return any(w.free_activities > 0 and w.takes_activity(name, version) for w in self._workers.values())
 
     def _offer_activity(self, task: ActivityTask, *, in_front: bool) -> None:
+        task.rest = None
         name, version = task.event.name, task.event.version
         best, free = None, 0
         for worker in self._workers.values():
@@ -252,3 +254,12 @@ class Pool:
         self._held_activities.pop(task.token, None)
         task.token = 0
         task.worker = None
+
+
+def _stop_resting(task: TurnTask | ActivityTask) -> bool:
+    """Whether the task was waiting to be offered again, which it does no more."""
+    if task.rest is None:
+        return False
+    task.rest.cancel()
+    task.rest = None
+    return True

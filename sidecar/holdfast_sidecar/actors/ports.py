@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Protocol, TypeAlias
 
+from holdfast_kit.clock import Handle
 from holdfast_proto.history import ActivityScheduled
 from holdfast_sidecar.core.decision import RunActivity, StopActivity
 from holdfast_sidecar.core.errors import HoldfastError
@@ -46,6 +47,7 @@ class TurnTask:
         "new",
         "on_done",
         "past_count",
+        "rest",
         "token",
         "turn_trace",
         "worker",
@@ -81,6 +83,7 @@ class TurnTask:
         self.token = 0  # of the present dispatch; 0 while nobody has it
         self.attempt = 0
         self.lost = 0  # dispatches that ended without an answer
+        self.rest: Handle | None = None  # until it is offered again after a worker gave it back
 
 
 class ActivityTask:
@@ -94,6 +97,7 @@ class ActivityTask:
         "execution_id",
         "instance_id",
         "on_done",
+        "rest",
         "row",
         "timers",
         "token",
@@ -111,7 +115,8 @@ class ActivityTask:
         self.token = 0
         self.attempt = 0
         self.details = ""  # of the last heartbeat
-        self.timers: list[Callable[[], None]] = []  # cancel the bounds that run
+        self.rest: Handle | None = None  # until it is offered again after a worker gave it back
+        self.timers: dict[str, Handle] = {}  # the bounds that run, by name
 
 
 class Worker(Protocol):

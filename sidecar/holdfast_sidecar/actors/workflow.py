@@ -12,20 +12,31 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfast_kit.clock import Handle
 from holdfast_proto.codec import Unreadable, encode_event
-from holdfast_proto.history import ChildFailed, Failure, HistoryEvent, StallReason, TurnStarted
+from holdfast_proto.history import HistoryEvent, StallReason, TurnStarted
 from holdfast_sidecar.actors.ports import Reply, TurnTask, Worker, no_reply
+from holdfast_sidecar.actors.sending import Sending
 from holdfast_sidecar.core import keys, upkeep
-from holdfast_sidecar.core.decision import Decision, RunActivity, Send, StopActivity, absorb
-from holdfast_sidecar.core.errors import HoldfastError, Kind, NotOwner, StorageFull, Unavailable
+from holdfast_sidecar.core.children import refused_start
+from holdfast_sidecar.core.decision import (
+    RESEND_AFTER,
+    Decision,
+    RunActivity,
+    Send,
+    StopActivity,
+    absorb,
+    voided_activities,
+)
+from holdfast_sidecar.core.errors import HoldfastError, NotOwner, StorageFull, Unavailable
 from holdfast_sidecar.core.instance import Arrival, Instance, revive, take
-from holdfast_sidecar.core.messages import ActivityAnswer, ChildAnswer, Message, Purge, decode_message
+from holdfast_sidecar.core.messages import ActivityAnswer, Message, Purge, decode_message
 from holdfast_sidecar.core.receive import Decided, Deleted, Done, Place, Received, Refused, Taken, fire_timer, receive
 from holdfast_sidecar.core.repair import recover
 from holdfast_sidecar.core.state import Commit, Reminder, Stored
@@ -52,14 +63,19 @@ class Fused(Struct, frozen=True):
     worker: Worker
 
 
+Incoming: TypeAlias = Message | Reminder | Fused
+Waiting: TypeAlias = tuple[Incoming | None, Reply]  # None: a commit that no message asked for
+
+
 class WorkflowActor:
     __slots__ = (
-        "_answers",
         "_committing",
+        "_connects",
+        "_doubts",
         "_failures",
-        "_fused",
         "_host",
         "_instance",
+        "_is_abandoned",
         "_is_known",
         "_loading",
         "_pending_turn",
@@ -71,6 +87,7 @@ class WorkflowActor:
         "_turn",
         "_turn_task",
         "_unstall",
+        "_waiting",
         "_worker",
         "id",
         "place",
@@ -82,30 +99,32 @@ class WorkflowActor:
         self._host = host
         self._instance: Instance | None = None
         self._is_known = False  # whether _instance says what the store holds (None: there is none)
-        self._queue: deque[tuple[Message | Reminder | Fused, Reply]] = deque()
-        self._answers: list[Reply] = []  # of messages taken but not durable yet
+        self._is_abandoned = False
+        self._queue: deque[tuple[Incoming, Reply]] = deque()
+        self._waiting: list[Waiting] = []  # taken but not durable yet
         self._turn: Turn | None = None
         self._turn_task: TurnTask | None = None
         self._pending_turn: TurnResult | None = None  # answered while a commit was in flight
+        self._connects = 0  # workers that had come when the turn began
         self._committing = self._loading = False
         self._recovers = False
+        self._doubts = False  # a commit of ours may have been applied, or may still be
         self._unstall = False
         self._failures = 0
         self._retry: Handle | None = None
         self._save_timer: Handle | None = None
-        self._sending: set[str] = set()
+        self._sending = Sending(host.clock, self._sent)
         self._worker: Worker | None = None  # who ran the last turn, and may hold the instance
 
     # -- what others call ------------------------------------------------------------------------------------------
 
-    def post(self, message: Message | Reminder | Fused, reply: Reply = no_reply) -> None:
+    def post(self, message: Incoming, reply: Reply = no_reply) -> None:
         self._queue.append((message, reply))
-        if not self._is_busy:
-            self._advance()
+        self.nudge()
 
     def recover(self) -> None:
         """Something may have been in flight when the last owner died: load, and send it again."""
-        self._recovers = True
+        self._recovers = self._unstall = True
         self.nudge()
 
     def unstall(self) -> None:
@@ -114,27 +133,30 @@ class WorkflowActor:
         self.nudge()
 
     def nudge(self) -> None:
-        """Something that held turns back is gone."""
-        if not self._is_busy:
+        """Something that held turns back may be gone."""
+        if not self._is_busy and not self._is_abandoned:
             self._advance()
 
     def abandon(self, error: HoldfastError) -> None:
         """The partition is lost or the host stops: forget everything, tell whoever waits."""
+        self._is_abandoned = True
         self._cancel_timers()
         self._drop_turn()
-        waiting = [*self._answers, *(reply for _, reply in self._queue)]
-        self._answers, self._queue = [], deque()
+        self._sending.forget()
+        waiting = [*self._waiting, *self._queue]
+        self._waiting, self._queue = [], deque()
         self._is_known, self._instance = False, None
-        for reply in waiting:
+        for _, reply in waiting:
             reply(error)
 
     @property
     def is_idle(self) -> bool:
-        return not (self._is_busy or self._queue or self._turn or self._answers or self._sending or self._retry)
+        return not (self._is_busy or self._queue or self._turn or self._waiting or self._sending or self._save_timer)
 
     @property
     def is_turning(self) -> bool:
-        return self._turn is not None or self._committing
+        """A worker thinks about it, or what came of that is being written."""
+        return self._committing or (self._turn_task is not None and self._turn_task.token != 0)
 
     @property
     def instance(self) -> Instance | None:
@@ -162,33 +184,39 @@ class WorkflowActor:
             self._handle(*self._queue.popleft())
         if not self._is_busy and self._instance is not None:
             self._consider(self._instance)
-        if self.is_idle:
+        if self.is_idle and not self._is_abandoned:
             self._host.settled(self)
 
-    def _handle(self, message: Message | Reminder | Fused, reply: Reply) -> None:
+    def _handle(self, message: Incoming, reply: Reply) -> None:
         now = self._host.clock.now_ns()
         if isinstance(message, Fused):
             self._take_fused(message, reply, now)
         elif isinstance(message, Reminder):
             self._take_reminder(message, reply, now)
         else:
-            self._apply(
-                receive(self._instance, message, place=self.place, now=now, limits=self._host.limits), message, reply
-            )
+            self._apply(self._receive(message, now), message, reply)
 
-    def _apply(self, received: Received, message: Message | None, reply: Reply) -> None:
+    def _receive(self, message: Message, now: int) -> Received:
+        return receive(self._instance, message, place=self.place, now=now, limits=self._host.limits)
+
+    def _apply(self, received: Received, message: Incoming, reply: Reply) -> None:
         match received:
             case Done():
-                reply(None)
+                # What is known already may not be durable yet: then this one is answered no sooner than the first.
+                if self._instance is not None and self._instance.needs_save:
+                    self._waiting.append((message, reply))
+                else:
+                    reply(None)
             case Refused(error=error):
                 reply(error)
             case Taken():
-                self._answers.append(reply)
+                self._waiting.append((message, reply))
             case Decided(decision=decision, instance=instance):
+                before = self._instance
                 if instance is not None:
                     self._drop_turn()
                     self._instance = instance
-                self._commit(decision, message, reply)
+                self._commit(decision, message, reply, before=before)
             case Deleted(commit=commit):
                 self._delete(commit, message, reply)
             case _:
@@ -201,23 +229,30 @@ class WorkflowActor:
             self._recovers = False
             self._send_all(recover(instance))
             self._resend_outbox(instance)
+        if self._doubts:
+            # A commit of unknown fate may land late. Once this one has, the version guard keeps the other one out.
+            self._doubts = False
+            self._save()
+            return
         if self._turn is None and instance.is_turn_due and self._may_run(instance):
             self._begin_turn(instance)
         if instance.needs_save and self._save_timer is None:
             delay = SAVE_AFTER if self._turn is not None else 0.0
-            self._save_timer = host.clock.call_later(delay, self._save)
+            self._save_timer = host.clock.call_later(delay, self._save_due)
 
     def _may_run(self, instance: Instance) -> bool:
         if self._host.is_paused or (instance.record.stall is not None and not self._unstall):
             return False
+        if instance.starts_at() > self._host.clock.now_ns():
+            return False
         self._unstall = False
-        wait_ns = instance.starts_at() - self._host.clock.now_ns()
-        return wait_ns <= 0
+        return True
 
     # -- turns -----------------------------------------------------------------------------------------------------
 
     def _begin_turn(self, instance: Instance) -> None:
         record = instance.record
+        self._connects = self._host.connects
         self._turn = turn = open_turn(instance, now=self._host.clock.now_ns())
         new = [encode_event(TurnStarted(at=turn.at))]
         new += [arrival.data for arrival in instance.inbox]
@@ -241,15 +276,14 @@ class WorkflowActor:
             return
         self._worker = task.worker
         self._pending_turn = result
-        if not self._is_busy:
-            self._advance()
+        self.nudge()
 
     def _close_turn(self, result: TurnResult) -> None:
         turn, instance = self._turn, self._instance
         assert turn is not None
         assert instance is not None
         self._pending_turn = self._turn = self._turn_task = None
-        self._commit(self._decide(instance, turn, result), None, no_reply)
+        self._commit(self._decide(instance, turn, result), None, no_reply, before=instance)
 
     def _decide(self, instance: Instance, turn: Turn, result: TurnResult) -> Decision:
         """The core's decision, or the stall that takes its place."""
@@ -270,25 +304,27 @@ class WorkflowActor:
             "instance stalled", extra={"instance_id": self.id, "reason": reason.name, "description": description}
         )
         self._forget_at_worker()
-        self._host.stalled.add(self.id)
         self._host.counters.stalls += 1
+        self._host.stalled.add(self.id)
+        self._unstall = self._connects != self._host.connects  # one came while this turn was at another
         return upkeep.stall(instance, reason, description, now=now)
 
     def _take_fused(self, fused: Fused, reply: Reply, now: int) -> None:
-        """Takes result and next turn in one commit when nothing came between; else only the result counts."""
+        """Takes results and next turn in one commit when nothing came between; else only the results count."""
         instance = self._instance
         if instance is None or not self._is_next(instance, fused):
             fused.worker.forget(self.id)
-            for answer, _ in fused.answers:
-                received = receive(instance, answer, place=self.place, now=now, limits=self._host.limits)
-                self._apply(received, None, no_reply)
-            reply(None)
+            *others, last = [answer for answer, _ in fused.answers]
+            for answer in others:
+                self._apply(self._receive(answer, now), answer, no_reply)
+            self._apply(self._receive(last, now), last, reply)
             return
         for answer, event in fused.answers:
             take(instance, Arrival(event, answer.event, answer.row))
         self._worker = fused.worker
+        self._connects = self._host.connects
         turn = Turn(fused.turn_at, len(fused.answers), fused.based_on)
-        self._commit(self._decide(instance, turn, fused.result), None, reply)
+        self._commit(self._decide(instance, turn, fused.result), fused, reply, before=instance)
 
     def _is_next(self, instance: Instance, fused: Fused) -> bool:
         record = instance.record
@@ -297,10 +333,12 @@ class WorkflowActor:
             and not instance.inbox
             and record.stall is None
             and not record.is_suspended
+            and not record.status.is_terminal
             and not self._host.is_paused
             and record.history_length == fused.based_on
+            and len({answer.row for answer, _ in fused.answers}) == len(fused.answers)
             and all(
-                answer.execution_id == record.execution_id and instance.open.row_of(event) == answer.row
+                answer.execution_id == record.execution_id and 0 <= instance.open.row_of(event) == answer.row
                 for answer, event in fused.answers
             )
         )
@@ -325,105 +363,122 @@ class WorkflowActor:
             reply(None)
         elif name.startswith(keys.TIMER_PREFIX):
             seq = int(name.removeprefix(keys.TIMER_PREFIX))
-            self._apply(fire_timer(instance, seq, due_at=reminder.due_at, now=now), None, reply)
+            self._apply(fire_timer(instance, seq, due_at=reminder.due_at, now=now), reminder, reply)
         elif name.startswith(keys.SEND_PREFIX):
             self._resend(instance, name)
             reply(None)
-        elif name == keys.WAKE:
+        elif name == keys.WAKE or name.startswith(keys.RUN_PREFIX):
             self._recovers = True
             reply(None)
         elif name == keys.RETENTION and instance.record.status.is_terminal:
-            purge = Purge(instance_id=self.id)
-            self._apply(receive(instance, purge, place=self.place, now=now, limits=self._host.limits), purge, reply)
+            self._retire(reminder, reply, now)
         else:  # START only has to bring us here
             reply(None)
 
-    def _save(self) -> None:
+    def _retire(self, reminder: Reminder, reply: Reply, now: int) -> None:
+        purge = Purge(instance_id=self.id)
+        received = self._receive(purge, now)
+        if isinstance(received, Refused):  # it still owes messages to others
+            self._host.reminders.put(replace(reminder, due_at=now + RESEND_AFTER))
+            reply(None)
+        else:
+            self._apply(received, purge, reply)
+
+    def _save_due(self) -> None:
         self._save_timer = None
-        if self._is_busy or self._instance is None or not self._instance.needs_save:
-            return
-        self._commit(upkeep.save(self._instance, now=self._host.clock.now_ns()), None, no_reply)
+        if self._instance is not None and self._instance.needs_save and not self._is_busy:
+            self._save()
+
+    def _save(self) -> None:
+        assert self._instance is not None
+        self._commit(upkeep.save(self._instance, now=self._host.clock.now_ns()), None, no_reply, before=None)
 
     # -- commits ---------------------------------------------------------------------------------------------------
 
-    def _commit(self, decision: Decision, message: Message | None, reply: Reply) -> None:
+    def _commit(self, decision: Decision, message: Incoming | None, reply: Reply, *, before: Instance | None) -> None:
         instance = self._instance
         assert instance is not None
-        answers, self._answers = [*self._answers, reply], []
+        stops = voided_activities(before, decision.commit.record)
+        waiting = self._begin_commit(message, reply)
+
+        def landed(outcome: Outcome | StoreError) -> None:
+            self._committing = False
+            if outcome is Outcome.APPLIED:
+                self._applied(instance, decision, stops, waiting)
+            else:
+                self._not_applied(outcome, waiting)
+
+        self._host.committer.submit(decision.commit, landed)
+
+    def _delete(self, commit: Commit, message: Incoming, reply: Reply) -> None:
+        stops = voided_activities(self._instance, None)
+        waiting = self._begin_commit(message, reply)
+
+        def landed(outcome: Outcome | StoreError) -> None:
+            self._committing = False
+            if outcome is Outcome.APPLIED:
+                self._deleted(stops, waiting)
+            else:
+                self._not_applied(outcome, waiting)
+
+        self._host.committer.submit(commit, landed)
+
+    def _begin_commit(self, message: Incoming | None, reply: Reply) -> Sequence[Waiting]:
+        """Whoever waits now is told when this commit has landed."""
+        waiting, self._waiting = [*self._waiting, (message, reply)], []
         self._committing = True
         if self._save_timer is not None:
             self._save_timer.cancel()
             self._save_timer = None
+        return waiting
 
-        def landed(outcome: Outcome | StoreError) -> None:
-            self._committing = False
-            if outcome is Outcome.APPLIED:
-                self._failures = 0
-                self._applied(instance, decision, answers)
-            else:
-                self._not_applied(outcome, message, reply, answers)
-
-        self._host.committer.submit(decision.commit, landed)
-
-    def _applied(self, instance: Instance, decision: Decision, answers: Sequence[Reply]) -> None:
-        if self._instance is not instance:  # abandoned meanwhile: it is durable, that is all that may be said
-            for reply in answers:
-                reply(None)
+    def _applied(
+        self, instance: Instance, decision: Decision, stops: Sequence[StopActivity], waiting: Sequence[Waiting]
+    ) -> None:
+        if self._is_abandoned:  # it is durable, that is all that may be said
+            _answer(waiting, None)
             return
+        self._failures = 0
         was_terminal = instance.record.status.is_terminal
         absorb(instance, decision)
-        for answer in answers:
-            answer(None)
         if instance.record.status.is_terminal and not was_terminal:
             self._drop_turn()
-            self._stop_activities(instance)
         self._host.committed(self, decision)
+        self._send_all(stops)
         self._send_all(decision.orders)
-        self._advance()
+        _answer(waiting, None)
+        self.nudge()
 
-    def _stop_activities(self, instance: Instance) -> None:
-        record = instance.record
-        for seq, row in instance.open.activities.items():
-            self._host.router.stop_activity(StopActivity(record.id, record.execution_id, seq, row, has_ended=True))
+    def _deleted(self, stops: Sequence[StopActivity], waiting: Sequence[Waiting]) -> None:
+        if not self._is_abandoned:
+            self._failures = 0
+            self._drop_turn()
+            self._sending.forget()
+            self._instance = None
+            self._host.deleted(self.id)
+            self._send_all(stops)
+        _answer(waiting, None)
+        self.nudge()
 
-    def _not_applied(
-        self, outcome: Outcome | StoreError, message: Message | None, reply: Reply, answers: list[Reply]
-    ) -> None:
-        """What the store holds is not known any more. A message that can be repeated is; the rest is told."""
+    def _not_applied(self, outcome: Outcome | StoreError, waiting: Sequence[Waiting]) -> None:
+        """What the store holds is not known any more. Messages are taken again: one that was written is known then."""
+        if outcome is Outcome.FENCED:
+            self.abandon(NotOwner(f"partition {self.place.partition} has a new owner"))
+            self._host.lost(self)
+        if self._is_abandoned:
+            _answer(waiting, NotOwner(f"instance {self.id!r}: it is not on this host any more; ask its owner"))
+            return
         self._drop_turn()
         self._forget_at_worker()
         self._is_known, self._instance = False, None
-        if outcome is Outcome.FENCED:
-            for answer in answers:
-                answer(NotOwner(f"partition {self.place.partition} has a new owner"))
-            self._host.lost(self.place.partition)
-            return
         self._failures += 1
-        gives_up = self._failures >= FAILURES_MAX or isinstance(outcome, StoreFull)
-        if message is not None and not gives_up:
-            self._queue.appendleft((message, reply))
-            answers = [answer for answer in answers if answer is not reply]
-        for answer in answers:
-            answer(_told(outcome, self.id))
+        if self._failures >= FAILURES_MAX or isinstance(outcome, StoreFull):
+            _answer(waiting, _told(outcome, self.id))
+        else:
+            self._queue.extendleft((message, reply) for message, reply in reversed(waiting) if message is not None)
         self._recovers = True
+        self._doubts = self._doubts or isinstance(outcome, StoreError)
         self._retry_later(immediately=outcome is Outcome.CONFLICT)
-
-    def _delete(self, commit: Commit, message: Message | None, reply: Reply) -> None:
-        self._drop_turn()
-        self._committing = True
-
-        def landed(outcome: Outcome | StoreError) -> None:
-            self._committing = False
-            if outcome is Outcome.APPLIED:
-                self._failures = 0
-                self._instance = None
-                self._host.deleted(self.id)
-                reply(None)
-                self._advance()
-            else:
-                self._not_applied(outcome, message, reply, [reply])
-
-        self._host.committer.submit(commit, landed)
 
     # -- loading ---------------------------------------------------------------------------------------------------
 
@@ -433,6 +488,8 @@ class WorkflowActor:
 
     def _loaded(self, result: Stored | StoreError | None) -> None:
         self._loading = False
+        if self._is_abandoned:
+            return
         if isinstance(result, StoreError):
             self._failures += 1
             if self._failures >= FAILURES_MAX or isinstance(result, StoreFull):
@@ -449,9 +506,17 @@ class WorkflowActor:
             self._retry_later()
             return
         self._is_known = True
+        if self._failures or self._doubts:
+            self._catch_up(result)
         if self._instance is not None and self._instance.record.stall is not None:
             self._host.stalled.add(self.id)
         self._advance()
+
+    def _catch_up(self, stored: Stored | None) -> None:
+        """After a commit whose answer got lost: others may not have heard what it changed."""
+        for reminder in () if stored is None else stored.reminders:
+            self._host.reminders.put(reminder)
+        self._host.reloaded(self)
 
     def _refuse_all(self, error: HoldfastError) -> None:
         queue, self._queue = self._queue, deque()
@@ -489,38 +554,24 @@ class WorkflowActor:
                     assert_never(order)
 
     def _send(self, order: Send) -> None:
-        key = order.name or f"child-{order.row}"
-        if key in self._sending:
-            return
-        self._sending.add(key)
-        self._host.router.send(order.message, self._delivered(order, key))
+        if self._instance is not None:
+            self._sending.send(self._host.router, order, _era(self._instance))
 
-    def _delivered(self, order: Send, key: str) -> Callable[[HoldfastError | None], None]:
-        def delivered(error: HoldfastError | None) -> None:
-            self._sending.discard(key)
-            instance = self._instance
-            if instance is None or (error is not None and error.kind is Kind.UNAVAILABLE):
-                return  # the reminder, or the next owner, sends it again
-            if order.name:
-                instance.confirmed.append(order.name)
-            elif error is not None:
-                self._child_refused(instance, order, error)
-            if not self._is_busy:
-                self._advance()
-
-        return delivered
-
-    def _child_refused(self, instance: Instance, order: Send, error: HoldfastError) -> None:
-        event = ChildFailed(
-            at=self._host.clock.now_ns(), seq=order.seq, failure=Failure(kind=error.name, message=str(error))
-        )
-        answer = ChildAnswer(
-            instance_id=self.id,
-            execution_id=instance.record.execution_id,
-            row=order.row,
-            event=encode_event(event),
-        )
-        self._queue.append((answer, no_reply))
+    def _sent(self, order: Send, era: str, error: HoldfastError | None) -> None:
+        instance = self._instance
+        if instance is None:
+            return  # being loaded again, and then it is sent again
+        if order.name:
+            instance.confirm(order.name)
+        elif error is None and era == _era(instance):
+            instance.started.add(order.row)
+        if error is not None:
+            refused = refused_start(
+                order.message, kind=error.name, message_text=str(error), now=self._host.clock.now_ns()
+            )
+            if refused is not None:
+                self._queue.append((refused, no_reply))
+        self.nudge()
 
     def _resend_outbox(self, instance: Instance) -> None:
         for name in list(instance.outbox):
@@ -530,6 +581,15 @@ class WorkflowActor:
         data = instance.outbox.get(name)
         if data is not None and name not in instance.confirmed:
             self._send(Send(name, decode_message(data)))
+
+
+def _era(instance: Instance) -> str:
+    return f"{instance.record.execution_id}/{instance.record.generation}"
+
+
+def _answer(waiting: Sequence[Waiting], error: HoldfastError | None) -> None:
+    for _, reply in waiting:
+        reply(error)
 
 
 def _told(outcome: Outcome | StoreError, instance_id: str) -> HoldfastError:

@@ -174,6 +174,18 @@ class Draft:
             self.reminders_delete.append(keys.WAKE)
 
 
+def voided_activities(before: Instance | None, after: Record | None) -> list[StopActivity]:
+    """Orders to stop what nobody will wait for any more, when a commit ends a run or a generation."""
+    if before is None or before.record.status.is_terminal:
+        return []
+    was = before.record
+    if after is not None and not after.status.is_terminal and after.execution_id == was.execution_id:
+        return []
+    return [
+        StopActivity(was.id, was.execution_id, seq, row, has_ended=True) for seq, row in before.open.activities.items()
+    ]
+
+
 def absorb(instance: Instance, decision: Decision) -> None:
     """Makes the instance what the store now holds. Only called once the commit has been applied."""
     commit = decision.commit

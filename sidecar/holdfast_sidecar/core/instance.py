@@ -140,6 +140,11 @@ class Instance:
         known = self.started | self.answered_rows
         return sorted((c for c in self.open.children.values() if c.row not in known), key=lambda child: child.row)
 
+    def confirm(self, name: str) -> None:
+        """Its receiver has the message, or the activity was answered: the reminder goes with the next commit."""
+        if (name in self.outbox or name in self.owed) and name not in self.confirmed:
+            self.confirmed.append(name)
+
     @property
     def is_turn_due(self) -> bool:
         """Something to run, nothing that forbids it. A first turn may still have to wait for its start time."""

@@ -307,7 +307,7 @@ def _answer(instance: Instance | None, message: ActivityAnswer | ChildAnswer) ->
     if instance is None:
         return DONE
     if (owed := keys.run_name(message.execution_id, message.row)) in instance.owed:
-        instance.confirmed.append(owed)
+        instance.confirm(owed)
         return DONE
     if instance.record.execution_id != message.execution_id:
         return DONE

@@ -1,0 +1,77 @@
+"""An idle instance costs no memory."""
+
+from __future__ import annotations
+
+from holdfast_proto.actions import CompleteWorkflow, SendEvent
+from holdfast_proto.history import Status
+from holdfast_sidecar.actors.host import Bounds
+from tests.unit.sidecar.actors.house import House
+from tests.unit.sidecar.core.stage import SECOND, activity, event, start, timer
+
+COMPLETE = CompleteWorkflow(seq=9, status=Status.COMPLETED)
+
+
+def begin(house: House, number: int) -> str:
+    instance_id = f"i-{number}"
+    house.tell(start(instance_id, f"run-{number}"))
+    return instance_id
+
+
+def test_only_so_many_idle_instances_are_kept() -> None:
+    with House(bounds=Bounds(idle_instances_max=3)) as house:
+        for number in range(20):
+            house.turn(timer(0, house.clock.now_ns() + 9_999 * SECOND), instance_id=begin(house, number))
+        assert house.host.actors == 3
+
+
+def test_an_instance_that_waits_for_an_activity_is_kept_longer_but_not_for_ever() -> None:
+    with House(bounds=Bounds(idle_instances_max=1, awake_instances_max=5)) as house:
+        for number in range(20):
+            house.turn(activity(0), instance_id=begin(house, number))
+        assert house.host.actors == 5
+        house.answer(0, instance_id="i-0")
+        house.turn(COMPLETE, instance_id="i-0")
+        assert house.status("i-0") is Status.COMPLETED
+
+
+def test_an_unloaded_instance_is_loaded_when_something_comes() -> None:
+    with House(bounds=Bounds(idle_instances_max=0)) as house:
+        instance_id = begin(house, 0)
+        house.turn(timer(0, house.clock.now_ns() + 30 * SECOND), instance_id=instance_id)
+        assert house.host.actors == 0
+        house.advance(31.0)
+        house.turn(COMPLETE, instance_id=instance_id)
+        assert house.kinds(instance_id)[-3:] == ["TurnStarted", "TimerFired", "WorkflowCompleted"]
+        assert house.host.actors == 0
+
+
+def test_ended_instances_are_unloaded_with_all_that_the_host_knew_of_them() -> None:
+    with House(bounds=Bounds(idle_instances_max=0, awake_instances_max=0)) as house:
+        for number in range(10):
+            instance_id = begin(house, number)
+            house.turn(activity(0), SendEvent(seq=1, instance_id="nobody", name="x"), instance_id=instance_id)
+            house.answer(0, instance_id=instance_id)
+            house.turn(COMPLETE, instance_id=instance_id)
+        house.advance(60.0)
+        assert house.host.actors == 0
+        assert len(house.host.activities) == 0
+        assert len(house.host.reminders) == 0
+        assert house.memory.due == {}
+
+
+def test_asking_for_what_does_not_exist_leaves_nothing_behind(house: House) -> None:
+    for number in range(10):
+        house.tell(event(str(number)))
+    assert house.host.actors == 0
+
+
+def test_an_instance_with_something_unsaved_is_not_unloaded() -> None:
+    with House(bounds=Bounds(idle_instances_max=0)) as house:
+        instance_id = begin(house, 0)
+        house.host.pause(is_paused=True)
+        house.turn(instance_id=instance_id)
+        message = event()
+        asked = house.tell_soon(type(message)(instance_id=instance_id, event=message.event))
+        house.loop.settle()
+        assert asked.is_ok
+        assert house.host.actors == 0
