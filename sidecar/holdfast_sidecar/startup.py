@@ -34,8 +34,11 @@ def missing_extra(what: str, extra: str) -> Generator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package.startswith("holdfast"):
+            raise
         raise Unstartable(
-            f"{what}: expected the package {error.name}, found none; run: pip install 'holdfast[{extra}]'"
+            f"{what}: expected the package {package}, found none; run: pip install 'holdfast[{extra}]'"
         ) from error
 
 
