@@ -38,9 +38,16 @@ class Position:
         self.next_revision = start
         self._pieces: list[pb.Event] = []
 
-    def reconnected(self) -> None:
-        """What came in pieces comes again as a whole."""
+    def request(self, prefix: bytes) -> pb.WatchCreateRequest:
+        """What to ask a new stream for. Pieces that came over the old one come again as a whole."""
         self._pieces.clear()
+        return pb.WatchCreateRequest(
+            key=prefix,
+            range_end=prefix_end(prefix),
+            start_revision=self.next_revision,
+            progress_notify=True,
+            fragment=True,
+        )
 
     def take(self, answer: pb.WatchResponse) -> Batch | None:
         if answer.compact_revision:
@@ -115,14 +122,7 @@ class Watch:
         raise ours
 
     async def _follow(self, call: WatchCall, deliver: Callable[[Batch], None]) -> None:
-        self._position.reconnected()
-        create = pb.WatchCreateRequest(
-            key=self._prefix,
-            range_end=prefix_end(self._prefix),
-            start_revision=self._position.next_revision,
-            progress_notify=True,
-            fragment=True,
-        )
+        create = self._position.request(self._prefix)
         try:
             with ungrouped():
                 async with asyncio.TaskGroup() as group:

@@ -18,6 +18,7 @@ from tests.integration.placement.client import Fleet, Sidecar
 from tests.integration.placement.client import fleet as running_fleet
 from tests.integration.placement.replicas import Replica, Replicas
 from tests.support.etcd import Etcd
+from tests.support.procs import wait_until
 
 LEASE_S = 1.0
 
@@ -73,7 +74,7 @@ async def test_a_host_that_does_not_serve_sees_the_table_and_owns_nothing(
     assert (idle.table and idle.table.version, idle.owned) == (0, {})
     a = fleet.start(Sidecar([replica.address], "a", key))
     await idle.until_hosts("a")
-    assert len(a.owned) == 64
+    await a.until(lambda: len(a.owned) == 64)
     await idle.say(serve=pb.Serve())
     await a.until_hosts("a", "idle")
     await idle.until(lambda: len(idle.owned) > 20)
@@ -92,7 +93,9 @@ async def test_a_planned_leave_hands_over_before_it_ends_and_is_quick(
     assert len(a.owned) == 64
     assert b.refusals == []
     assert elapsed < LEASE_S
-    assert [host["id"] for host in _app(replica, key)["hosts"]] == ["a"]
+    await asyncio.to_thread(
+        wait_until, lambda: [host["id"] for host in _app(replica, key)["hosts"]] == ["a"], "the page without b"
+    )
 
 
 async def test_a_host_may_stop_serving_and_start_again(replica: Replica, fleet: Fleet, key: AppKey) -> None:
@@ -290,7 +293,7 @@ async def test_page_json_and_metrics_show_the_cluster(replica: Replica, fleet: F
     shown = _app(replica, key)
     assert {host["id"]: host["partitions"] for host in shown["hosts"]} == {"a": len(a.owned), "b": len(b.owned)}
     assert shown["unowned"] == 0
-    assert replica.state()["moves"][0]["app_id"] == key.app_id
+    assert key.app_id in [move["app_id"] for move in replica.state()["moves"]]
     page = replica.get("/").decode()
     assert key.app_id in page
     assert "<script" not in page

@@ -36,7 +36,7 @@ def test_pieces_are_joined() -> None:
 def test_pieces_of_a_broken_stream_are_forgotten() -> None:
     position = Position(10)
     position.take(answer(event(11), fragment=True))
-    position.reconnected()
+    assert position.request(b"/k").start_revision == 10
     batch = position.take(answer(event(11), event(11, b"l")))
     assert batch is not None
     assert len(batch.events) == 2
