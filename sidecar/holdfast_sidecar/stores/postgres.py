@@ -10,11 +10,12 @@ from typing import Final
 
 from holdfast_sidecar.core.state import Commit, Filter, Page, Stored, View
 from holdfast_sidecar.stores import postgres_rows
-from holdfast_sidecar.stores.contract import Due, Outcome, StoreMismatch
+from holdfast_sidecar.stores.contract import Due, Outcome, StoreError, StoreMismatch
 from holdfast_sidecar.stores.cursor import decode_cursor, encode_cursor
 from holdfast_sidecar.stores.postgres_link import Connection, Postgres
 from holdfast_sidecar.stores.postgres_query import count_query, page_query
 from holdfast_sidecar.stores.postgres_rows import Batch, stamp, waves
+from holdfast_sidecar.stores.text import findable, is_encodable, is_storable
 from holdfast_sidecar.stores.urls import PostgresUrl
 
 logger = logging.getLogger(__name__)
@@ -106,17 +107,36 @@ class PostgresStore:
         return [partition for partition in partitions if partition in held]
 
     async def commit(self, commits: Sequence[Commit]) -> Sequence[Outcome]:
-        outcomes = list[Outcome]()
+        outcomes, wrong = list[Outcome](), list[str]()
         for wave in waves(commits):
-            (row,) = await self._link.fetch(self._call, *Batch(wave).arguments())
-            outcomes += [postgres_rows.OUTCOMES[number] for number in row["outcomes"]]
+            try:
+                outcomes += await self._apply(wave)
+            except ValueError:
+                wrong += await self._apply_singly(wave)
+        if wrong:
+            raise StoreError(f"postgres: what cannot be stored was left out: {'; '.join(wrong)}")
         return outcomes
+
+    async def _apply(self, wave: Sequence[Commit]) -> Sequence[Outcome]:
+        (row,) = await self._link.fetch(self._call, *Batch(wave).arguments())
+        numbers: list[int] = row["outcomes"]
+        return [postgres_rows.OUTCOMES[number] for number in numbers]
+
+    async def _apply_singly(self, wave: Sequence[Commit]) -> Sequence[str]:
+        """What was wrong with each that cannot be stored; the others must not suffer for it."""
+        wrong = list[str]()
+        for commit in wave:
+            try:
+                await self._apply([commit])
+            except ValueError as error:
+                wrong.append(f"instance {commit.instance_id!r}: {error}")
+        return wrong
 
     async def load(self, instances: Sequence[tuple[int, str]]) -> Sequence[Stored | None]:
         found = list[Stored | None]()
         for first in range(0, len(instances), _LOAD_MAX):
             ids = [instance_id for _, instance_id in instances[first : first + _LOAD_MAX]]
-            rows = await self._link.fetch(self._sql["load"], ids)
+            rows = await self._link.fetch(self._sql["load"], [*map(findable, ids)])
             found += [postgres_rows.stored(row, instance_id) for row, instance_id in zip(rows, ids, strict=True)]
         return found
 
@@ -124,11 +144,11 @@ class PostgresStore:
         return await self._views([instance_id for _, instance_id in instances], payloads=payloads)
 
     async def _views(self, ids: Sequence[str], *, payloads: bool) -> Sequence[View | None]:
-        rows = await self._link.fetch(self._sql["view"], list(ids), payloads)
+        rows = await self._link.fetch(self._sql["view"], [*map(findable, ids)], payloads)
         return [postgres_rows.view(row) for row in rows]
 
     async def history(self, partition: int, instance_id: str, *, first: int = 0, limit: int = 0) -> Sequence[bytes]:
-        rows = await self._link.fetch(self._sql["history"], instance_id, first, limit or _ALL_ROWS)
+        rows = await self._link.fetch(self._sql["history"], findable(instance_id), first, limit or _ALL_ROWS)
         return tuple(row["event"] for row in rows)
 
     async def due(self, partitions: Sequence[int], *, after: int, until: int, limit: int, cursor: str = "") -> Due:
@@ -141,6 +161,8 @@ class PostgresStore:
 
     async def query(self, wanted: Filter, *, limit: int, cursor: str = "", payloads: bool = False) -> Page:
         start = decode_cursor(cursor, tuple[int, str])
+        if not (is_encodable(wanted.name) and is_storable(wanted.id_prefix)):
+            return Page()  # nothing has such a name or id
         are_few = bool(wanted.id_prefix) and await self._are_few(wanted.id_prefix)
         sql, args = page_query(wanted, start, limit=limit + 1, schema=self._schema, are_few=are_few)
         places = [(row["at"], row["id"]) for row in await self._link.fetch(sql, *args)]

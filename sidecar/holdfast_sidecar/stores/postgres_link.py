@@ -39,7 +39,7 @@ def _errors(*names: str) -> tuple[type[Exception], ...]:
 
 _UNDONE: Final[tuple[type[Exception], ...]] = _errors("DeadlockDetectedError", "SerializationError")
 _FULL: Final = _errors("DiskFullError")
-_WRONG: Final = _errors("DataError")  # an argument that does not fit its type: our mistake, not the server's
+_WRONG: Final[tuple[type[Exception], ...]] = _errors("DataError", "ProgramLimitExceededError")
 _ANY: Final[tuple[type[Exception], ...]] = (*_errors("PostgresError", "InterfaceError"), OSError, TimeoutError)
 _create_pool: Final = cast("Callable[..., Any]", asyncpg.create_pool)
 
@@ -49,6 +49,10 @@ class _Undisturbed(asyncpg.Connection):
 
     def get_reset_query(self) -> str:
         return ""
+
+
+class WrongValue(ValueError):
+    """A value that its column cannot hold. The statement did nothing."""
 
 
 class Postgres:
@@ -102,8 +106,8 @@ class Postgres:
                 tries -= 1
                 if not tries:
                     raise self._failure(error) from error
-            except _WRONG:
-                raise
+            except _WRONG as error:
+                raise WrongValue(str(error)) from error
             except _ANY as error:
                 raise self._failure(error) from error
 

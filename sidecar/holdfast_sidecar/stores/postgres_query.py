@@ -62,14 +62,14 @@ def _conditions(statement: Statement, wanted: Filter, start: tuple[int, str] | N
         yield from _prefix(statement, wanted.id_prefix)
     if start is not None:
         at, instance_id = start
-        yield f"({order}, id) > ({statement.arg(min(at, _TIME_MAX))}::bigint, {statement.arg(instance_id)})"
+        yield f"({order}, id) > ({statement.arg(max(min(at, _TIME_MAX), 0))}::bigint, {statement.arg(instance_id)})"
 
 
 def _within(statement: Statement, column: str, first: int, end: int) -> Iterator[str]:
     if first:
-        yield f"{column} >= {statement.arg(min(first, _TIME_MAX))}::bigint"
+        yield f"{column} >= {statement.arg(max(min(first, _TIME_MAX), 0))}::bigint"
     if end and end <= _TIME_MAX:
-        yield f"{column} < {statement.arg(end)}::bigint"
+        yield f"{column} < {statement.arg(max(end, 0))}::bigint"
     elif end:
         yield f"{column} IS NOT NULL"
 

@@ -36,8 +36,18 @@ def waves(commits: Sequence[Commit]) -> Iterator[Sequence[Commit]]:
         yield list(group.values())
 
 
+def stamp_exactly(at: int) -> str:
+    """The same for what is stored, where a time must come back as it was."""
+    if not 0 <= at <= STAMP_MAX:
+        raise ValueError(f"time {at}: expected nanoseconds from 0 to {STAMP_MAX}")
+    return f"{at:021d}"
+
+
 class Batch:
-    """The arguments of one call of the function: columns of items, then columns of what belongs to items."""
+    """The arguments of one call of the function: columns of items, then columns of what belongs to items.
+
+    ValueError when a value cannot be stored; what only the driver or the server finds out comes later.
+    """
 
     def __init__(self, commits: Sequence[Commit]) -> None:
         self.heads = tuple[list[object], ...]([] for _ in range(14))
@@ -104,7 +114,7 @@ class Batch:
         for name in commit.reminders_delete:
             _add(self.dropped, item, name)
         for reminder in {row.name: row for row in commit.reminders_put}.values():
-            _add(self.reminders, item, reminder.name, stamp(reminder.due_at), reminder.data)
+            _add(self.reminders, item, reminder.name, stamp_exactly(reminder.due_at), reminder.data)
 
 
 def _columns(count: int) -> tuple[list[object], ...]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from holdfast_sidecar.core.state import Commit, Filter, Page, Stored, View
 from holdfast_sidecar.stores import redis_rows
-from holdfast_sidecar.stores.contract import Due, Outcome, StoreMismatch
+from holdfast_sidecar.stores.contract import Due, Outcome, StoreError, StoreMismatch
 from holdfast_sidecar.stores.cursor import decode_cursor, encode_cursor
 from holdfast_sidecar.stores.redis_cluster import Cluster
 from holdfast_sidecar.stores.redis_keys import (
@@ -25,6 +25,7 @@ from holdfast_sidecar.stores.redis_link import Item, script
 from holdfast_sidecar.stores.redis_scan import Source, Span
 from holdfast_sidecar.stores.redis_search import Search
 from holdfast_sidecar.stores.redis_servers import OneServer, Servers, node_at, sentinel_master
+from holdfast_sidecar.stores.text import findable
 from holdfast_sidecar.stores.urls import RedisMode, RedisUrl
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,15 @@ class RedisStore:
         return [partition for partition, is_held in zip(partitions, held, strict=True) if is_held]
 
     async def commit(self, commits: Sequence[Commit]) -> Sequence[Outcome]:
-        found: list[int] = await self._servers.run(_COMMIT, [self._item(commit) for commit in commits])
+        items, wrong = list[Item](), list[str]()
+        for commit in commits:
+            try:
+                items.append(self._item(commit))
+            except ValueError as error:
+                wrong.append(f"instance {commit.instance_id!r}: {error}")
+        found: list[int] = await self._servers.run(_COMMIT, items)
+        if wrong:
+            raise StoreError(f"redis: what cannot be stored was left out: {'; '.join(wrong)}")
         return [redis_rows.OUTCOMES[number] for number in found]
 
     def _item(self, commit: Commit) -> Item:
@@ -106,8 +115,8 @@ class RedisStore:
 
     async def load(self, instances: Sequence[tuple[int, str]]) -> Sequence[Stored | None]:
         items = list[Item]()
-        for partition, instance_id in instances:
-            keys = self._keys[partition]
+        for partition, asked in instances:
+            keys, instance_id = self._keys[partition], findable(asked)
             parts = (keys.instance(instance_id), keys.activities(instance_id), keys.reminders(instance_id))
             items.append(Item(partition, parts, ()))
         found = await self._servers.run(_LOAD, items)
@@ -116,13 +125,13 @@ class RedisStore:
 
     async def view(self, instances: Sequence[tuple[int, str]], *, payloads: bool) -> Sequence[View | None]:
         items = [
-            Item(partition, (self._keys[partition].instance(instance_id),), (int(payloads),))
+            Item(partition, (self._keys[partition].instance(findable(instance_id)),), (int(payloads),))
             for partition, instance_id in instances
         ]
         return [redis_rows.view(answer) for answer in await self._servers.run(_VIEW, items)]
 
     async def history(self, partition: int, instance_id: str, *, first: int = 0, limit: int = 0) -> Sequence[bytes]:
-        item = Item(partition, (self._keys[partition].instance(instance_id),), (first, limit))
+        item = Item(partition, (self._keys[partition].instance(findable(instance_id)),), (first, limit))
         (rows,) = await self._servers.run(_HISTORY, [item])
         return tuple(rows)
 

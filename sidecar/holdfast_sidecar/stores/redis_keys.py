@@ -55,10 +55,17 @@ def stamp(at: int) -> str:
     return f"{min(max(at, 0), STAMP_MAX):021d}"
 
 
+def stamp_exactly(at: int) -> str:
+    """The same for what is stored, where a time must come back as it was."""
+    if not 0 <= at <= STAMP_MAX:
+        raise ValueError(f"time {at}: expected nanoseconds from 0 to {STAMP_MAX}")
+    return f"{at:021d}"
+
+
 def index_text(record: Record) -> str:
     """What the index must know of an instance: status digit, created, completed, name."""
-    completed = NEVER if record.completed_at is None else stamp(record.completed_at)
-    return f"{record.status:d}{record.created_at:021d}{completed}{record.name}"
+    completed = NEVER if record.completed_at is None else stamp_exactly(record.completed_at)
+    return f"{record.status:d}{stamp_exactly(record.created_at)}{completed}{record.name}"
 
 
 def etag(record: Record) -> str:

@@ -17,8 +17,9 @@ from holdfast_sidecar.stores.redis_keys import (
     etag,
     index_text,
     parse_activity_field,
-    stamp,
+    stamp_exactly,
 )
+from holdfast_sidecar.stores.text import is_storable
 
 Arg: TypeAlias = str | bytes | int
 Pairs: TypeAlias = Sequence[bytes]  # field, value, field, value, ...
@@ -41,8 +42,13 @@ def commit_keys(keys: PartitionKeys, instance_id: str) -> tuple[str, ...]:
 
 
 def commit_args(commit: Commit) -> list[Arg]:
-    """The item of `commit.lua`: heads, then six lists."""
+    """The item of `commit.lua`: heads, then six lists. ValueError when a value of it cannot be stored.
+
+    Text becomes bytes here, so that one that has none fails for this commit alone.
+    """
     record = commit.record
+    if not is_storable(commit.instance_id):
+        raise ValueError("expected an id of whole characters other than U+0000")
     heads: list[Arg] = [commit.epoch, commit.expected_version, commit.instance_id]
     if record is None:
         return [*heads, _DELETE, "", 0, 0, 0, 0, 0, 0, 0]
@@ -51,11 +57,11 @@ def commit_args(commit: Commit) -> list[Arg]:
         [*_fields_deleted(commit)],
         [activity_field(seq, generation) for seq, generation in commit.activities_delete],
         [*_activities(commit.activities_put)],
-        [*commit.reminders_delete],
+        [name.encode() for name in commit.reminders_delete],
         [*_reminders(commit.reminders_put)],
     )
     lengths = [*map(len, lists)]
-    return [*heads, _flags(commit), index_text(record), sum(lengths), *lengths, *chain.from_iterable(lists)]
+    return [*heads, _flags(commit), index_text(record).encode(), sum(lengths), *lengths, *chain.from_iterable(lists)]
 
 
 def weight(commit: Commit) -> int:
@@ -86,7 +92,7 @@ def _fields_set(commit: Commit, record: Record) -> list[Arg]:
     for row, message in enumerate(commit.inbox_append, commit.inbox_first):
         fields += (f"inbox-{row:06d}", message)
     if commit.sets_custom_status and commit.custom_status is not None:
-        fields += ("customStatus", commit.custom_status)
+        fields += ("customStatus", commit.custom_status.encode())
     return fields
 
 
@@ -98,8 +104,8 @@ def _activities(rows: Sequence[ActivityRow]) -> Iterator[Arg]:
 
 def _reminders(reminders: Sequence[Reminder]) -> Iterator[Arg]:
     for reminder in reminders:
-        yield reminder.name
-        yield stamp(reminder.due_at).encode() + reminder.data
+        yield reminder.name.encode()
+        yield stamp_exactly(reminder.due_at).encode() + reminder.data
 
 
 def stored(answer: object, instance_id: str) -> Stored | None:

@@ -11,6 +11,7 @@ from holdfast_sidecar.stores.redis_keys import AFTER_ALL, PartitionKeys, id_pref
 from holdfast_sidecar.stores.redis_link import Item, Script, script
 from holdfast_sidecar.stores.redis_query import matches, order, place_of, prefixes, span_of
 from holdfast_sidecar.stores.redis_scan import Place, Source, Span, scan
+from holdfast_sidecar.stores.text import is_encodable, is_storable
 
 _SCAN: Final = script("scan", items_max=2048)
 _COUNT: Final = script("count", items_max=2048)
@@ -45,6 +46,8 @@ class Search:
 
     async def page(self, wanted: Filter, *, limit: int, cursor: str, payloads: bool) -> Page:
         start = decode_cursor(cursor, tuple[int, str])
+        if not (is_encodable(wanted.name) and is_storable(wanted.id_prefix)):
+            return Page()  # nothing has such a name or id
         if wanted.id_prefix and await self._are_few(wanted.id_prefix):
             return await self._page_of_few(wanted, start, limit=limit, payloads=payloads)
         return await self._page_in_order(wanted, start, limit=limit, payloads=payloads)
