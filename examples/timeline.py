@@ -10,6 +10,7 @@ from holdfast_proto.history import (
     ActivityScheduled,
     EventReceived,
     HistoryEvent,
+    TimerCanceled,
     TimerCreated,
     TimerFired,
     TurnStarted,
@@ -46,9 +47,11 @@ def _words(event: HistoryEvent, names: dict[int, str]) -> Iterable[str]:
         case ActivityFailed(seq=seq, failure=failure):
             return (names[seq], "failed:", failure.kind, failure.message)
         case TimerCreated(name=name, fire_at=fire_at, at=at):
-            return ("timer", name or "", f"for {(fire_at - at) / _NANOS:.1f} s")
+            return ("timer", *([name] if name else []), f"for {max(0, fire_at - at) / _NANOS:.1f} s")
         case TimerFired():
             return ("timer fired",)
+        case TimerCanceled():
+            return ("timer canceled",)
         case EventReceived(name=name, input=payload):
             return ("event", name, payload or "")
         case _:

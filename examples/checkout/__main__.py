@@ -19,6 +19,7 @@ from examples.timeline import timeline
 
 START_LIMIT = 60.0  # seconds that a sidecar may take to start on a slow machine
 RUN_LIMIT = 90.0
+POLL = 0.05
 
 
 class Sidecar:
@@ -66,8 +67,7 @@ async def shop(sidecar: Sidecar, folder: Path) -> None:
         holdfast.Client(sidecar.address) as client,
         holdfast.Worker(workflows, address=sidecar.address),
     ):
-        order = Order("a lantern", 120, str(folder / "ledger-1"))
-        Path(order.ledger).touch()
+        order = new_order("a lantern", 120, folder / "ledger-1")
         handle = await client.start(checkout, order, id="order-7")
         say(f"started {handle.id}: {order.item} for {order.amount}")
         await until_status(handle, "paid")
@@ -80,13 +80,12 @@ async def shop(sidecar: Sidecar, folder: Path) -> None:
         say("\nwhat happened to order-7:")
         show(timeline(await handle.history()))
         say("\nits ledger (what the outside world saw):")
-        show(Path(order.ledger).read_text(encoding="utf-8").splitlines())
+        show(lines_of(order.ledger))
         await declined(client, folder)
 
 
 async def declined(client: holdfast.Client, folder: Path) -> None:
-    order = Order("a grand piano", 90_000, str(folder / "ledger-2"))
-    Path(order.ledger).touch()
+    order = new_order("a grand piano", 90_000, folder / "ledger-2")
     handle = await client.start(checkout, order, id="order-8")
     try:
         await handle.result()
@@ -95,13 +94,22 @@ async def declined(client: holdfast.Client, folder: Path) -> None:
         if error.kind != CardDeclined.__name__:
             raise
     say("and what it had reserved was given back:")
-    show(Path(order.ledger).read_text(encoding="utf-8").splitlines())
+    show(lines_of(order.ledger))
 
 
 async def until_status(handle: holdfast.Handle[str], wanted: str) -> None:
-    async with asyncio.timeout(RUN_LIMIT):
-        while wanted not in ((await handle.get()).custom_status or ""):
-            await asyncio.sleep(0.05)
+    """Asks again and again, as a page in a browser would."""
+    while wanted not in ((await handle.get()).custom_status or ""):  # noqa: ASYNC110 - the state is in another process
+        await asyncio.sleep(POLL)
+
+
+def new_order(item: str, amount: int, ledger: Path) -> Order:
+    ledger.touch()
+    return Order(item, amount, str(ledger))
+
+
+def lines_of(ledger: str) -> list[str]:
+    return Path(ledger).read_text(encoding="utf-8").splitlines()
 
 
 def show(lines: Iterable[str]) -> None:

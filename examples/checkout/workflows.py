@@ -34,24 +34,27 @@ class BankBusy(Exception):
     """The bank does not answer; trying again may help."""
 
 
+PATIENT = holdfast.Retry(attempts=5, first=0.2, non_retryable=[CardDeclined])
+
+
 def note(ledger: str, line: str) -> None:
     with Path(ledger).open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
 
 
 @holdfast.activity
-async def reserve(order: Order) -> str:
+def reserve(order: Order) -> str:
     note(order.ledger, f"reserved {order.item}")
     return f"reservation of {order.item}"
 
 
 @holdfast.activity
-async def release(order: Order, reservation: str) -> None:
+def release(order: Order, reservation: str) -> None:
     note(order.ledger, f"released: {reservation}")
 
 
 @holdfast.activity(raises=[CardDeclined])
-async def charge(order: Order) -> Receipt:
+def charge(order: Order) -> Receipt:
     tries = Path(order.ledger).read_text(encoding="utf-8").count("asked the bank")
     note(order.ledger, "asked the bank")
     if order.amount > 1_000:
@@ -63,7 +66,7 @@ async def charge(order: Order) -> Receipt:
 
 
 @holdfast.activity
-def send_thanks(receipt: Receipt, shipment: Shipment) -> str:
+async def send_thanks(receipt: Receipt, shipment: Shipment) -> str:
     return f"thank you for {receipt.order}; follow it with {shipment.tracking}"
 
 
@@ -73,9 +76,7 @@ async def checkout(ctx: holdfast.Context, order: Order) -> str:
     async with ctx.saga() as saga:
         reservation = await ctx.call(reserve, order)
         saga.compensate(release, order, reservation)
-        receipt = await ctx.call(
-            charge, order, retry=holdfast.Retry(attempts=5, first=0.2, non_retryable=[CardDeclined])
-        )
+        receipt = await ctx.call(charge, order, retry=PATIENT)
     ctx.set_status("paid, waiting for the parcel")
     shipment = await ctx.event("shipped", Shipment, timeout=3600)
     await ctx.sleep(0.5)
