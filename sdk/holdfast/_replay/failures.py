@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import traceback
+from pathlib import PurePath
 from types import TracebackType
 from typing import Final, cast
-
-from google.protobuf.struct_pb2 import Value
 
 from holdfast.errors import NonRetryable, NotAllowedInWorkflow, RemoteFailure
 from holdfast_proto.history import Failure
 from holdfast_proto.v1 import history_pb2 as pb
 
-_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_ASYNCIO: Final = os.path.dirname(os.path.abspath(asyncio.__file__)) + os.sep
+_FOLDERS: Final = (str(PurePath(__file__).parents[1]), str(PurePath(asyncio.__file__).parent))
+_OURS: Final = tuple(folder + separator for folder in _FOLDERS for separator in "/\\")
 _CAUSES_MAX: Final = 10  # of one error: deeper chains say nothing new
 _STACK_MAX: Final = 32_000  # characters: a traceback is read by people
+# One entry of the protobuf map of details that failures carry: {"bases": a google.protobuf.Value with a string}. By
+# hand, as importing that message takes longer than all the rest of this package.
 _BASES: Final = b"bases"
+_STRING: Final = b"\x1a"
 _COMMON: Final = frozenset({object, BaseException, Exception})
 
 
 def is_ours(filename: str) -> bool:
     """Whether a frame is of this package or of asyncio, and so not what a user wants to see first."""
-    return filename.startswith((_OWN, _ASYNCIO))
+    return filename.startswith(_OURS)
 
 
 def failure_of(error: BaseException, *, depth: int = 0) -> Failure:
@@ -51,7 +52,8 @@ def bases_of(failure: Failure) -> tuple[str, ...]:
         return ()
     for entry in pb.Failure.FromString(failure.properties).properties:
         if entry[:2] == b"\n\x05" and entry[2:7] == _BASES and entry[7:8] == b"\x12":
-            return tuple(Value.FromString(_after_length(entry, 8)).string_value.split())
+            value = _after_length(entry, 8)
+            return tuple(_after_length(value, 1).decode().split()) if value[:1] == _STRING else ()
     return ()
 
 
@@ -98,7 +100,8 @@ def _properties(kind: type[BaseException]) -> bytes:
     names = [base.__name__ for base in kind.__mro__[1:] if base not in _COMMON]
     if not names:
         return b""
-    value = Value(string_value=" ".join(names)).SerializeToString()
+    text = " ".join(names).encode()
+    value = _STRING + _length(len(text)) + text
     return pb.Failure(properties=[b"\n\x05" + _BASES + b"\x12" + _length(len(value)) + value]).SerializeToString()
 
 

@@ -1,0 +1,1 @@
+"""Replay: facts in, actions out. Pure, but for asyncio, whose loop it implements."""
