@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Final, Generic, Literal, Self, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Final, Generic, Literal, Self, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
 import grpc
 from msgspec import UNSET, UnsetType
@@ -135,6 +135,9 @@ class Handle(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<instance {self.id!r}>"
+
+
+_Call: TypeAlias = "grpc.aio.StreamStreamCall[pb.CallFrame, pb.ReplyFrame]"  # generic only for type checkers
 
 
 class StartOptions(TypedDict, total=False):
@@ -325,15 +328,35 @@ class Client:
                 METHOD,
                 request_serializer=pb.CallFrame.SerializeToString,
                 response_deserializer=pb.ReplyFrame.FromString,
-            )(self._frames(), metadata=self._endpoint.metadata())
-            async for frame in call:
-                backoff.reset()
-                for reply in frame.replies:
-                    entry = self._waiting.get(reply.id)
-                    if entry is not None and not entry[1].done():
-                        entry[1].set_result(reply)
-                if frame.draining:
-                    return
+            )(metadata=self._endpoint.metadata())
+            ended: grpc.aio.AioRpcError | None = None
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write_for_ever(call))
+                try:
+                    await self._read(call, backoff)
+                except grpc.aio.AioRpcError as error:
+                    ended = error  # raised below: out of the group it would come wrapped
+                finally:
+                    call.cancel()
+                writer.cancel()
+        if ended is not None:
+            raise ended
+
+    async def _read(self, call: _Call, backoff: Backoff) -> None:
+        async for frame in call:
+            backoff.reset()
+            for reply in frame.replies:
+                entry = self._waiting.get(reply.id)
+                if entry is not None and not entry[1].done():
+                    entry[1].set_result(reply)
+            if frame.draining:
+                return
+
+    async def _write_for_ever(self, call: _Call) -> None:
+        """Ends with the stream: what a write would say of a broken one, the reader says better."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            async for frame in self._frames():
+                await call.write(frame)
 
     async def _frames(self) -> AsyncIterator[pb.CallFrame]:
         is_first = True

@@ -12,10 +12,10 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import grpc
 
@@ -34,6 +34,9 @@ _log = logging.getLogger("holdfast.worker")
 METHOD: Final = "/holdfast.v1.Worker/Work"
 PROTOCOL: Final = 1
 CAPABILITIES: Final = ("fused", "cancel", "heartbeat", "local-first")
+
+
+_Call: TypeAlias = "grpc.aio.StreamStreamCall[pb.WorkerFrame, pb.SidecarFrame]"  # generic only for type checkers
 
 
 class Worker:
@@ -162,23 +165,30 @@ class Worker:
                 METHOD,
                 request_serializer=pb.WorkerFrame.SerializeToString,
                 response_deserializer=pb.SidecarFrame.FromString,
-            )(self._up(frames), metadata=self._endpoint.metadata())
+            )(metadata=self._endpoint.metadata())
             ended: grpc.aio.AioRpcError | WorkerRefused | None = None
             async with asyncio.TaskGroup() as group:
                 drainer = group.create_task(self._drain(frames, activities))
+                writer = group.create_task(self._write_for_ever(call, frames))
                 try:
                     async for frame in call:
                         self._take(frame, turns, activities, frames, backoff)
                 except (grpc.aio.AioRpcError, WorkerRefused) as error:
                     ended = error  # raised below: out of the group it would come wrapped
+                finally:
+                    call.cancel()
                 drainer.cancel()
+                writer.cancel()
         if ended is not None:
             raise ended
 
-    async def _up(self, frames: Frames) -> AsyncIterator[pb.WorkerFrame]:
-        yield pb.WorkerFrame(hello=self._hello())
-        while (frame := await frames.next()) is not None:
-            yield frame
+    async def _write_for_ever(self, call: _Call, frames: Frames) -> None:
+        """Ends with the stream: what a write would say of a broken one, the reader says better."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await call.write(pb.WorkerFrame(hello=self._hello()))
+            while (frame := await frames.next()) is not None:
+                await call.write(frame)
+            await call.done_writing()
 
     def _take(
         self, frame: pb.SidecarFrame, turns: Turns, activities: Activities, frames: Frames, backoff: Backoff
