@@ -104,6 +104,7 @@ class Host:
         for partition in held:
             self._epochs[partition] = epoch
         await self.reminders.add(held)
+        self.reminders.remove([partition for partition in held if partition not in self._epochs])  # lost meanwhile
         return held
 
     def release(self, partitions: Sequence[int]) -> None:

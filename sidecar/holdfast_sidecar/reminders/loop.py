@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _NANOS = 1_000_000_000
 HORIZON = 20 * _NANOS  # how far ahead is read; a reminder set for later costs no memory
 PERIOD = 10.0  # seconds between reads: half the horizon, so a read may be late by as much
+RETRY = 1.0  # seconds after a read that failed
 PAGE = 1_000
 
 
@@ -35,6 +36,9 @@ class ReminderLoop:
         self._heap: list[tuple[int, str, str]] = []
         self._known: dict[tuple[str, str], Reminder] = {}
         self._read_until = 0  # everything of our partitions up to then is known here
+        self._kept_until = 0  # what commits say up to then is remembered; ahead of _read_until while a read is on
+        self._reads = 0  # that are on
+        self._changed: set[tuple[str, str]] = set()  # by commits since: an answer on its way may be older than they are
         self._timer: Handle | None = None
         self._timer_at = 0
 
@@ -45,28 +49,27 @@ class ReminderLoop:
 
     def put(self, reminder: Reminder) -> None:
         """A commit has stored it. What is due beyond the horizon is read when its time comes near."""
-        if reminder.due_at == 0 or reminder.due_at > max(self._read_until, self._clock.now_ns()):
-            self.forget(reminder.instance_id, reminder.name)
-            return
-        key = (reminder.instance_id, reminder.name)
-        self._known[key] = reminder
-        heapq.heappush(self._heap, (reminder.due_at, *key))
-        self._arm()
+        self.forget(reminder.instance_id, reminder.name)
+        if 0 < reminder.due_at <= max(self._kept_until, self._clock.now_ns()):
+            self._keep(reminder)
+            self._arm()
 
     def forget(self, instance_id: str, name: str) -> None:
-        self._known.pop((instance_id, name), None)
+        key = (instance_id, name)
+        self._known.pop(key, None)
+        if self._reads:
+            self._changed.add(key)
 
     # -- which partitions ------------------------------------------------------------------------------------------
 
     async def add(self, partitions: Sequence[int]) -> None:
         """Takes over partitions: fires what is due or was in flight, learns what is due soon."""
-        until = max(self._read_until, self._clock.now_ns() + HORIZON)
+        known_until, until = -1, self._clock.now_ns() + HORIZON
+        while known_until < (until := max(until, self._read_until)):  # the others may be read further meanwhile
+            await self._read(partitions, after=known_until, until=until)
+            known_until = until
         if not self._partitions:
-            self._read_until = until
-        await self._read(partitions, after=-1, until=until)
-        if until > self._read_until:
-            await self._read(tuple(self._partitions), after=self._read_until, until=until)
-            self._read_until = until
+            self._read_until = known_until
         self._partitions.update(partitions)
         self._arm()
 
@@ -79,12 +82,15 @@ class ReminderLoop:
     # -- the loop --------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
+        wait = PERIOD
         while True:
-            await self._clock.sleep(PERIOD)
+            await self._clock.sleep(wait)
+            wait = PERIOD
             try:
                 await self.run_once()
             except StoreError as error:
                 _log.warning("reminders could not be read", extra={"error": str(error)})
+                wait = RETRY
 
     async def run_once(self) -> None:
         if not self._partitions:
@@ -95,8 +101,18 @@ class ReminderLoop:
         self._arm()
 
     async def _read(self, partitions: Sequence[int], *, after: int, until: int) -> None:
-        if not partitions:
+        if not partitions or after >= until:
             return
+        self._kept_until = max(self._kept_until, until)
+        self._reads += 1
+        try:
+            await self._read_pages(partitions, after=after, until=until)
+        finally:
+            self._reads -= 1
+            if not self._reads:
+                self._changed.clear()
+
+    async def _read_pages(self, partitions: Sequence[int], *, after: int, until: int) -> None:
         cursor = ""
         while True:
             page = await self._store.due(partitions, after=after, until=until, limit=PAGE, cursor=cursor)
@@ -108,9 +124,14 @@ class ReminderLoop:
             await asyncio.sleep(0)
 
     def _learn(self, reminder: Reminder) -> None:
+        if (reminder.instance_id, reminder.name) in self._changed:
+            return
         if reminder.due_at <= self._clock.now_ns():
             self._fire(reminder)
-            return
+        else:
+            self._keep(reminder)
+
+    def _keep(self, reminder: Reminder) -> None:
         key = (reminder.instance_id, reminder.name)
         self._known[key] = reminder
         heapq.heappush(self._heap, (reminder.due_at, *key))
