@@ -20,7 +20,7 @@ N         ?= 50000
 LOCK      := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock bench bench-cluster simulate build clean
+.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock bench bench-cluster simulate crash build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -99,6 +99,9 @@ bench-cluster: env ## Measure a cluster, and how long it takes to recover
 
 simulate: env ## Run N simulated clusters, each from its own seed (N=50000)
 	$(BIN)/python -m tests.simulation --runs $(N)
+
+crash: env ## Kill sidecar, app and store at random instants, at full size (STORE=sqlite, SEED=1)
+	$(BIN)/python -m tests.integration.crash $(if $(STORE),--store $(STORE)) $(if $(SEED),--seed $(SEED))
 
 build: env ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel
