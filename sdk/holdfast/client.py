@@ -324,9 +324,9 @@ class Client:
         self._queue = [request for request, _ in self._waiting.values()]
         self._wake.set()
         async with self._endpoint.channel() as channel:
-            call = channel.stream_stream(
+            call: _Call = channel.stream_stream(
                 METHOD,
-                request_serializer=pb.CallFrame.SerializeToString,
+                request_serializer=_serialized,
                 response_deserializer=pb.ReplyFrame.FromString,
             )(metadata=self._endpoint.metadata())
             ended: grpc.aio.AioRpcError | None = None
@@ -390,6 +390,10 @@ def _start_request(workflow: Any, input: tuple[Any, ...], options: StartOptions)
     )
     _reuse(request, options.get("if_exists", "error"))
     return request, returns
+
+
+def _serialized(frame: pb.CallFrame) -> bytes:
+    return frame.SerializeToString()
 
 
 def _reuse(request: pb.StartRequest, if_exists: str) -> None:

@@ -161,9 +161,9 @@ class Worker:
         turns.connected(frames)
         activities.connected(frames)
         async with self._endpoint.channel() as channel:
-            call = channel.stream_stream(
+            call: _Call = channel.stream_stream(
                 METHOD,
-                request_serializer=pb.WorkerFrame.SerializeToString,
+                request_serializer=_serialized,
                 response_deserializer=pb.SidecarFrame.FromString,
             )(metadata=self._endpoint.metadata())
             ended: grpc.aio.AioRpcError | WorkerRefused | None = None
@@ -252,3 +252,7 @@ class Worker:
     def _touch(self) -> None:
         if self._liveness_file is not None:
             self._liveness_file.touch()
+
+
+def _serialized(frame: pb.WorkerFrame) -> bytes:
+    return frame.SerializeToString()
