@@ -11,8 +11,8 @@ from holdfast_proto.history import (
     EventReceived,
     Failure,
     HistoryEvent,
-    Status,
     StallReason,
+    Status,
     TimerOrigin,
     Trace,
 )
