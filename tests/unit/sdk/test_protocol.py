@@ -1,4 +1,4 @@
-"""The native protocol: messages that carry stored events as bytes are the same on the wire as those that decode them."""
+"""The native protocol: messages with stored events as bytes are the same on the wire as those that decode them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast_proto.codec import decode_event, encode_event
-from holdfast_proto.history import TurnStarted, WorkflowStarted
+from holdfast_proto.history import HistoryEvent, TurnStarted, WorkflowStarted
 from holdfast_proto.v1 import client_pb2, worker_pb2
 
 MIRRORS: list[tuple[Any, Any]] = [
@@ -18,12 +18,11 @@ MIRRORS: list[tuple[Any, Any]] = [
 ]
 
 
-def _fields(message: Any) -> dict[str, tuple[int, bool, str]]:
-    """Number, whether repeated, and wire form of each field; a message and bytes have the same form."""
+def _fields(message: Any) -> dict[str, tuple[int, str]]:
+    """Number and wire form of each field; a message and bytes have the same form."""
     return {
         field.name: (
             field.number,
-            field.is_repeated,
             "length" if field.type in (field.TYPE_MESSAGE, field.TYPE_BYTES) else str(field.type),
         )
         for field in message.DESCRIPTOR.fields
@@ -36,7 +35,10 @@ def test_a_mirror_has_the_same_fields(decoded: Any, raw: Any) -> None:
 
 
 def test_stored_bytes_come_out_as_events() -> None:
-    facts = [TurnStarted(at=5), WorkflowStarted(at=6, name="shop", instance_id="i", execution_id="e", input='"x"')]
+    facts: list[HistoryEvent] = [
+        TurnStarted(at=5),
+        WorkflowStarted(at=6, name="shop", instance_id="i", execution_id="e", input='"x"'),
+    ]
     frame = worker_pb2.RawSidecarFrame()
     turn = frame.turns.add()
     turn.token, turn.instance_id = 7, "i"
