@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from redis.crc import key_slot
-from redis.exceptions import MovedError
+from redis.exceptions import MovedError, ResponseError
 
 from holdfast_sidecar.stores.contract import StoreError
 from holdfast_sidecar.stores.redis_link import Command, Item, Node, Script, answers, calls, check
@@ -55,10 +55,10 @@ class Cluster:
                 await self._learn_slots()
             replies = await self._send(script, parts)
             for part, reply in zip(parts, replies, strict=True):
-                if not isinstance(reply, MovedError):
+                if not _is_moved(reply):
                     for number, answer in zip(part.numbers, answers(reply), strict=True):
                         found[number] = answer
-            parts = [part for part, reply in zip(parts, replies, strict=True) if isinstance(reply, MovedError)]
+            parts = [part for part, reply in zip(parts, replies, strict=True) if _is_moved(reply)]
             if not parts:
                 return found
             self._is_stale = True
@@ -87,7 +87,7 @@ class Cluster:
         self._is_stale = bool(failures)
         for failure in failures:
             raise failure
-        check([None if isinstance(reply, MovedError) else reply for reply in replies], server="cluster")
+        check([None if _is_moved(reply) else reply for reply in replies], server="cluster")
         return replies
 
     def _address(self, slot: int) -> Address:
@@ -115,6 +115,11 @@ class Cluster:
             self._is_stale = False
             return
         raise StoreError(f"redis cluster: no node answers of {', '.join(map(str, self._seeds))}") from last
+
+
+def _is_moved(reply: object) -> bool:
+    """Older drivers know MOVED only within a cluster client of their own."""
+    return isinstance(reply, MovedError) or (isinstance(reply, ResponseError) and str(reply).startswith("MOVED "))
 
 
 def _parts(script: Script, items: Sequence[Item]) -> list[_Part]:
