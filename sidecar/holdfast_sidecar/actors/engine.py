@@ -7,7 +7,7 @@ stops the waiting, never the work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -39,7 +39,7 @@ from holdfast_sidecar.core.errors import (
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.messages import Deliver, Message, Purge, ReusePolicy, Rewind, Start, Terminate
 from holdfast_sidecar.core.rerun import Rerun, plan_rerun
-from holdfast_sidecar.core.state import Filter, Page, Stored, View
+from holdfast_sidecar.core.state import Filter, Page, Record, Stored, View
 from holdfast_sidecar.stores.contract import Store, StoreError
 
 T = TypeVar("T")
@@ -184,21 +184,34 @@ class Engine:
     # -- cleaning up -----------------------------------------------------------------------------------------------
 
     async def purge(self, instance_id: str, *, recurse: bool = False, is_forced: bool = False) -> Purged:
-        """Deletes an ended instance (any, by force); with `recurse` its children first. Counts what went."""
-        keys.check_instance_id(instance_id, self._limits)
+        """Deletes an ended instance (any, by force); with `recurse` its descendants first. Counts what went. When one
+        of them still runs, nothing goes."""
         stored = await self._load(instance_id)
         if stored is None:
             return Purged(0)
-        if not (stored.record.status.is_terminal or is_forced):
-            raise WrongState(
-                f"instance {instance_id!r}: orchestration has not yet completed, it is {stored.record.status.name}; "
-                "terminate it first, or purge with force"
-            )
-        count = 0
-        for child in _children(stored) if recurse else ():
-            count += (await self.purge(child, recurse=True, is_forced=is_forced)).count
-        await self._ask(Purge(instance_id=instance_id, is_forced=is_forced))
-        return Purged(count + 1)
+        family = [record async for record in self._family(stored)] if recurse else [stored.record]
+        for record in family:
+            if not (record.status.is_terminal or is_forced):
+                raise WrongState(
+                    f"instance {record.id!r}: orchestration has not yet completed, it is {record.status.name}; "
+                    "terminate it first, or purge with force"
+                )
+        for record in reversed(family):
+            await self._ask(Purge(instance_id=record.id, is_forced=is_forced))
+        return Purged(len(family))
+
+    async def _family(self, stored: Stored) -> AsyncGenerator[Record]:
+        """The instance and its descendants, parents first, each once. An id that a stranger has is no child."""
+        seen, left = {stored.record.id}, [stored]
+        while left:
+            parent = left.pop()
+            yield parent.record
+            for child_id in _children(parent):
+                child = None if child_id in seen else await self._load(child_id)
+                who = None if child is None else child.record.parent
+                if child is not None and who is not None and who.instance_id == parent.record.id:
+                    seen.add(child_id)
+                    left.append(child)
 
     async def purge_all(self, wanted: Filter, *, recurse: bool = False, seconds_max: float | None = None) -> Purged:
         """Deletes every ended instance that the filter means; stops after `seconds_max`, saying so."""
@@ -212,10 +225,17 @@ class Engine:
             for view in page.views:
                 if until is not None and self._clock.monotonic() >= until:
                     return Purged(count, is_complete=False)
-                count += (await self.purge(view.record.id, recurse=recurse)).count
+                count += await self._purge_if_ended(view.record.id, recurse=recurse)
             cursor = page.cursor
             if not cursor:
                 return Purged(count)
+
+    async def _purge_if_ended(self, instance_id: str, *, recurse: bool) -> int:
+        """A list of ended instances is old when it is read: one that runs again, or has children that do, stays."""
+        try:
+            return (await self.purge(instance_id, recurse=recurse)).count
+        except WrongState:
+            return 0
 
     # -- doing it again --------------------------------------------------------------------------------------------
 
