@@ -17,6 +17,7 @@ from holdfast_proto.etcd import etcd_pb2 as pb
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[frozenset[Place]], None]
+_FOLLOW_MAX = timedelta(seconds=30)
 AWAY_AFTER = timedelta(seconds=2)  # the watch asks etcd for a sign of life each second
 
 
@@ -61,7 +62,7 @@ class Mirror:
                 await self.follow()
             except EtcdError as error:
                 self._report(error)
-            await self._clock.sleep(backoff.next())
+                await self._clock.sleep(backoff.next())
 
     async def load(self) -> None:
         """Read everything anew."""
@@ -73,7 +74,11 @@ class Mirror:
         self._once.forget("etcd")
 
     async def follow(self) -> None:
-        """Apply changes as they come; ends by raising."""
+        """Apply changes as they come, for a while: then read everything anew.
+
+        An etcd that was started again empty and has passed our revision before the watch is back looks like one that
+        never went away.
+        """
         watch = Watch(
             self._etcd,
             self.view.keys.root,
@@ -82,7 +87,11 @@ class Mirror:
             backoff=self._backoff(),
             beat=self._beat,
         )
-        await watch.run(self._deliver)
+        try:
+            async with asyncio.timeout(_FOLLOW_MAX.total_seconds()):
+                await watch.run(self._deliver)
+        except TimeoutError:
+            return
 
     def _deliver(self, batch: Batch) -> None:
         self._take(self.view.apply(map(_changed, batch.events), batch.revision))

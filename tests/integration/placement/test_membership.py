@@ -20,7 +20,7 @@ from tests.integration.placement.replicas import Replica, Replicas
 from tests.support.etcd import Etcd
 from tests.support.procs import wait_until
 
-LEASE_S = 1.0
+LEASE_S = 2.0
 
 
 @pytest.fixture(scope="module")
