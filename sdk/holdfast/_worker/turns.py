@@ -111,7 +111,7 @@ class Turns:
         try:
             if isinstance(new[0], TurnStarted):
                 cached.turn_time = new[0].at
-            return cached.run.advance(new, past=past)
+            return cached.run.advance(new, past=past, is_repaired=turn.is_repaired)
         except NonDeterminism as error:
             _log.error("workflow code does not fit its history", extra={"instance_id": turn.instance_id})
             self._stall(turn, StallReason.NONDETERMINISM, str(error))

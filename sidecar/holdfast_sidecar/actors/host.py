@@ -69,6 +69,7 @@ class Host:
         self.watchers = Watchers()
         self.counters = Counters()
         self.stalled: set[str] = set()
+        self._unstalling: set[str] = set()  # those of them that a timer tries again
         self.reminders = ReminderLoop(store, clock, fire=self.fire, partition_of=self.partition_of)
         self.activities = ActivityHost(self.pool, clock, self._send)
         self.router: Router  # set by whoever composes the host: it needs the host, too
@@ -169,6 +170,18 @@ class Host:
             actor = self._actor(instance_id)
             if actor is not None:
                 actor.unstall()
+
+    def unstall_later(self, instance_id: str, seconds: float) -> None:
+        """It has stalled too often to be tried for every worker that comes."""
+        if instance_id not in self._unstalling:
+            self._unstalling.add(instance_id)
+            self.clock.call_later(seconds, lambda: self._unstall(instance_id))
+
+    def _unstall(self, instance_id: str) -> None:
+        self._unstalling.discard(instance_id)
+        actor = self._actor(instance_id)
+        if actor is not None:
+            actor.unstall()
 
     def check_room(self) -> None:
         """Raises Overloaded when this host has more to do than it can in a second or so."""

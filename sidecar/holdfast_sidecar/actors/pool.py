@@ -2,6 +2,16 @@
 
 A task is queued until a worker takes it, then held until it is answered. When its worker goes away it is queued again,
 in front. A token names one dispatch: an answer under an older token is an answer of the past.
+
+A turn may be what makes workers go away (it crashes them, or is more than they can receive), and takes with it whatever
+else they held. One that was lost twice is a suspect:
+
+    queued --> held --worker lost--> queued --> held --worker lost--> suspect --> held as its worker's only suspect
+                                                                         ^                 | worker lost
+                                                                         +-----------------+ LOST_MAX times: given up
+
+An innocent suspect is answered then, and while a worker tests one nothing else is blamed. A turn that is given up is
+answered with a stall.
 """
 
 from __future__ import annotations
@@ -13,11 +23,16 @@ from itertools import count
 from typing import Generic, TypeVar
 
 from holdfast_kit.clock import Clock
+from holdfast_proto.actions import Stall
+from holdfast_proto.history import StallReason
 from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask, Worker
+from holdfast_sidecar.core.turn import TurnResult
 
 _log = logging.getLogger(__name__)
 
 ABANDON_DELAY = 0.5  # seconds before work that a worker gave back is offered again: no hot loop
+SUSPECT_AFTER = 2  # lost dispatches: one is a restart, and tells nothing
+LOST_MAX = 5  # lost dispatches of one turn until it is given up
 
 Task = TypeVar("Task", TurnTask, ActivityTask)
 
@@ -64,6 +79,8 @@ class Pool:
         self._tokens = count(clock.now_ns() >> 10)  # no token of an earlier process means anything here
         self._workers: dict[str, Worker] = {}
         self._turns: _Line[TurnTask] = _Line()
+        self._suspects: _Line[TurnTask] = _Line()
+        self._tested: dict[str, TurnTask] = {}  # by worker: the suspect that it holds
         self._activities: _Line[ActivityTask] = _Line()
         self._held_turns: dict[int, TurnTask] = {}
         self._held_activities: dict[int, ActivityTask] = {}
@@ -79,7 +96,7 @@ class Pool:
 
     @property
     def queued_turns(self) -> int:
-        return self._turns.length
+        return self._turns.length + self._suspects.length
 
     @property
     def queued_activities(self) -> int:
@@ -103,17 +120,23 @@ class Pool:
         if self._workers.get(worker.id) is not worker:
             return
         del self._workers[worker.id]
-        for turn in [task for task in self._held_turns.values() if task.worker is worker]:
-            turn.lost += 1
+        turns = [task for task in self._held_turns.values() if task.worker is worker]
+        activities = [task for task in self._held_activities.values() if task.worker is worker]
+        blamed = self._tested.get(worker.id)
+        for turn in turns:
+            turn.lost += blamed is None or turn is blamed
             self._release_turn(turn)
-            self._offer_turn(turn, in_front=True)
-        for activity in [task for task in self._held_activities.values() if task.worker is worker]:
+        for activity in activities:
             self._release_activity(activity)
+        for turn in reversed(turns):  # to the front, so that the first is first again
+            self._offer_turn(turn, in_front=True)
+        for activity in reversed(activities):
             self._offer_activity(activity, in_front=True)
         self.on_disconnect()
 
     def refill(self, worker: Worker) -> None:
         """The worker has free slots again."""
+        self._test(worker)
         while self._turns.length and worker.free_turns > 0:
             turn = self._turns.pop(worker.takes_turn)
             if turn is None:
@@ -131,16 +154,19 @@ class Pool:
         self._offer_turn(task, in_front=False)
 
     def withdraw_turn(self, task: TurnTask) -> None:
-        if task.token:
+        worker = task.worker
+        if task.token and worker is not None:
             self._release_turn(task)
+            self.refill(worker)
         elif not _stop_resting(task):
-            self._turns.remove((task.name, task.label), task)
+            self._line_of(task).remove((task.name, task.label), task)
 
     def take_turn(self, token: int) -> TurnTask | None:
         """The turn that this dispatch is about, no longer held; None for an answer of the past."""
         task = self._held_turns.pop(token, None)
         if task is not None:
             task.token = 0
+            self._acquit(task)
         return task
 
     def peek_turn(self, token: int) -> TurnTask | None:
@@ -159,6 +185,32 @@ class Pool:
 
     def _offer_turn(self, task: TurnTask, *, in_front: bool) -> None:
         task.rest = None
+        if task.lost >= LOST_MAX:
+            task.on_done(task, _given_up(task))
+        elif task.lost >= SUSPECT_AFTER:
+            self._suspects.push((task.name, task.label), task, in_front=in_front)
+            for worker in self.workers:
+                self._test(worker)
+        else:
+            self._offer_unsuspected(task, in_front=in_front)
+
+    def _test(self, worker: Worker) -> None:
+        """Gives it a suspect, if there is one and it has none."""
+        if self._suspects.length and worker.id not in self._tested and worker.free_turns > 0:
+            task = self._suspects.pop(worker.takes_turn)
+            if task is not None:
+                self._tested[worker.id] = task
+                self._push_turn(worker, task)
+
+    def _acquit(self, task: TurnTask) -> None:
+        """Its worker may be given another suspect."""
+        if task.worker is not None and self._tested.get(task.worker.id) is task:
+            del self._tested[task.worker.id]
+
+    def _line_of(self, task: TurnTask) -> _Line[TurnTask]:
+        return self._suspects if task.lost >= SUSPECT_AFTER else self._turns
+
+    def _offer_unsuspected(self, task: TurnTask, *, in_front: bool) -> None:
         worker = self._choose_for_turn(task)
         if worker is None:
             task.worker = None
@@ -186,10 +238,12 @@ class Pool:
         task.worker = worker
         task.attempt += 1
         self._held_turns[task.token] = task
+        task.on_push(task)
         worker.push_turn(task)
 
     def _release_turn(self, task: TurnTask) -> None:
         self._held_turns.pop(task.token, None)
+        self._acquit(task)
         task.token = 0
         task.worker = None
 
@@ -199,11 +253,11 @@ class Pool:
         self._offer_activity(task, in_front=False)
 
     def withdraw_activity(self, task: ActivityTask, reason: CancelReason) -> None:
-        if task.token:
-            worker = task.worker
-            if worker is not None:
-                worker.cancel_activity(task, reason)
+        worker = task.worker
+        if task.token and worker is not None:
+            worker.cancel_activity(task, reason)
             self._release_activity(task)
+            self.refill(worker)
         elif not _stop_resting(task):
             self._activities.remove((task.event.name, task.event.version), task)
 
@@ -263,3 +317,11 @@ def _stop_resting(task: TurnTask | ActivityTask) -> bool:
     task.rest.cancel()
     task.rest = None
     return True
+
+
+def _given_up(task: TurnTask) -> TurnResult:
+    description = (
+        f"a worker went away with this turn of {task.name!r} {task.lost} times and gave no answer: the workflow's code "
+        f"may end the process, or the history of {task.past_count} events be more than the worker can receive"
+    )
+    return TurnResult(actions=(Stall(reason=StallReason.WORKER_LOST, description=description),))

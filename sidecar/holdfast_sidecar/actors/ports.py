@@ -41,11 +41,13 @@ class TurnTask:
         "generation",
         "history",
         "instance_id",
+        "is_repaired",
         "label",
         "lost",
         "name",
         "new",
         "on_done",
+        "on_push",
         "past_count",
         "rest",
         "token",
@@ -67,6 +69,8 @@ class TurnTask:
         dialect: str,
         on_done: Callable[[TurnTask, TurnResult], None],
         worker: Worker | None,
+        is_repaired: bool = False,
+        on_push: Callable[[TurnTask], None] = lambda _: None,
     ) -> None:
         self.instance_id = instance_id
         self.execution_id = execution_id
@@ -78,7 +82,9 @@ class TurnTask:
         self.new = new
         self.turn_trace = turn_trace
         self.dialect = dialect
+        self.is_repaired = is_repaired  # the history was rewound
         self.on_done = on_done
+        self.on_push = on_push  # called when a worker is about to get it: what waited for one starts only then
         self.worker = worker  # before the push: who is preferred; after it: who has it
         self.token = 0  # of the present dispatch; 0 while nobody has it
         self.attempt = 0

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from holdfast_kit.clock import Handle
+from holdfast_kit.clock import NANOS, Handle
 from holdfast_proto.codec import Unreadable, encode_event
 from holdfast_proto.history import HistoryEvent, StallReason, TurnStarted
+from holdfast_sidecar.actors.pool import LOST_MAX
 from holdfast_sidecar.actors.ports import Reply, TurnTask, Worker, no_reply
 from holdfast_sidecar.actors.sending import Sending
 from holdfast_sidecar.core import keys, upkeep
@@ -39,7 +40,7 @@ from holdfast_sidecar.core.instance import Arrival, Instance, revive, take
 from holdfast_sidecar.core.messages import ActivityAnswer, Message, Purge, decode_message
 from holdfast_sidecar.core.receive import Decided, Deleted, Done, Place, Received, Refused, Taken, fire_timer, receive
 from holdfast_sidecar.core.repair import recover
-from holdfast_sidecar.core.state import Commit, Reminder, Stored
+from holdfast_sidecar.core.state import Commit, Reminder, Stall, Stored
 from holdfast_sidecar.core.turn import Contradiction, Turn, TurnResult, close_turn, open_turn
 from holdfast_sidecar.stores.contract import Outcome, StoreError, StoreFull
 
@@ -50,6 +51,8 @@ _log = logging.getLogger(__name__)
 
 SAVE_AFTER = 0.02  # seconds that a message may wait to be folded into a turn's commit before it gets one of its own
 RETRY_FIRST, RETRY_CAP = 0.05, 5.0  # waits after the store failed
+STALLS_FREE = 3  # in a row, without a pause between: the next worker may be the one with the mended code
+STALL_CAP = 60.0  # seconds of the longest pause
 FAILURES_MAX = 8  # store failures in a row until the waiting senders are told; the work itself goes on being tried
 
 
@@ -241,21 +244,32 @@ class WorkflowActor:
             self._save_timer = host.clock.call_later(delay, self._save_due)
 
     def _may_run(self, instance: Instance) -> bool:
-        if self._host.is_paused or (instance.record.stall is not None and not self._unstall):
+        if self._host.is_paused or instance.starts_at() > self._host.clock.now_ns():
             return False
-        if instance.starts_at() > self._host.clock.now_ns():
+        if instance.record.stall is not None and not self._may_retry(instance.record.stall, instance.record.attempts):
             return False
         self._unstall = False
         return True
+
+    def _may_retry(self, stall: Stall, attempts: int) -> bool:
+        """It is tried again when a worker comes; after the first few times not for every one at once."""
+        if not self._unstall:
+            return False
+        host = self._host
+        pause = min(STALL_CAP, 2.0 ** (attempts - STALLS_FREE)) if attempts > STALLS_FREE else 0.0
+        wait = pause - (host.clock.now_ns() - stall.at) / NANOS
+        if wait <= 0:
+            return True
+        self._unstall = False
+        host.unstall_later(self.id, wait)
+        return False
 
     # -- turns -----------------------------------------------------------------------------------------------------
 
     def _begin_turn(self, instance: Instance) -> None:
         record = instance.record
         self._connects = self._host.connects
-        self._turn = turn = open_turn(instance, now=self._host.clock.now_ns())
-        new = [encode_event(TurnStarted(at=turn.at))]
-        new += [arrival.data for arrival in instance.inbox]
+        self._turn = open_turn(instance, now=self._host.clock.now_ns())
         self._turn_task = TurnTask(
             instance_id=record.id,
             execution_id=record.execution_id,
@@ -263,13 +277,25 @@ class WorkflowActor:
             name=record.name,
             label=record.label,
             history=instance.history,
-            new=new,
+            new=[],
             turn_trace=record.turn_trace,
             dialect=record.dialect,
             on_done=self._turn_done,
+            on_push=self._fill_turn,
             worker=self._worker,
+            is_repaired=record.is_repaired,
         )
+        if record.stall is not None and record.stall.reason == StallReason.WORKER_LOST.name:
+            self._turn_task.lost = LOST_MAX - 1  # on probation: one more lost worker is enough
         self._host.pool.offer_turn(self._turn_task)
+
+    def _fill_turn(self, task: TurnTask) -> None:
+        """The turn begins when a worker gets it: with that time, and with all that has arrived by then."""
+        instance = self._instance
+        if task is not self._turn_task or instance is None:
+            return
+        self._turn = open_turn(instance, now=self._host.clock.now_ns())
+        task.new = [encode_event(TurnStarted(at=self._turn.at)), *(arrival.data for arrival in instance.inbox)]
 
     def _turn_done(self, task: TurnTask, result: TurnResult) -> None:
         if task is not self._turn_task:

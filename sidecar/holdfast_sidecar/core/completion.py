@@ -110,6 +110,7 @@ def continue_as_new(
             stall=None,
             attempts=0,
             owes_turn=False,
+            is_repaired=False,
             turn_trace=b"",
             dialect=turn.dialect or record.dialect,
             seen_sources=tuple(instance.open.sources)[-limits.seen_sources_max :],

@@ -63,6 +63,7 @@ def rewind(instance: Instance, *, now: int, by: WorkflowStarted | None = None) -
         completed_at=None,
         generation=instance.record.generation + 1,
         owes_turn=True,
+        is_repaired=True,
         stall=None,
         parent=instance.record.parent if by is None else by.parent,
         rewound_by=instance.record.rewound_by if by is None else by.execution_id,

@@ -60,6 +60,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_awake: bool = False  # a wake reminder is stored: something is in flight that a crash must not lose
     stall: Stall | None = None
     owes_turn: bool = False  # a turn must run though the inbox is empty (after a rewind or rerun)
+    is_repaired: bool = False  # rewound: a replay may ask for what the history does not hold any more
     attempts: int = 0  # stalls in a row; the shell backs off by it
     seen_sources: tuple[str, ...] = ()  # of events of earlier generations, the latest of them: their history is gone
     sends: int = 0  # messages to others so far; numbers the outbox

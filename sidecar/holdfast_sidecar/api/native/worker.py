@@ -121,6 +121,7 @@ class NativeWorker:
         item.name = task.name
         item.past_count = past_count
         item.has_more = has_more
+        item.is_repaired = task.is_repaired
         if past:
             item.past.extend(past)
         if not has_more:
