@@ -14,7 +14,8 @@ from holdfast_sidecar.stores.contract import Due, Outcome, StoreError, StoreMism
 from holdfast_sidecar.stores.cursor import decode_cursor, encode_cursor
 from holdfast_sidecar.stores.postgres_link import Connection, Postgres
 from holdfast_sidecar.stores.postgres_query import count_query, page_query
-from holdfast_sidecar.stores.postgres_rows import Batch, stamp, waves
+from holdfast_sidecar.stores.postgres_rows import Batch, waves
+from holdfast_sidecar.stores.stamps import stamp
 from holdfast_sidecar.stores.text import findable, is_encodable, is_storable
 from holdfast_sidecar.stores.urls import PostgresUrl
 

@@ -10,18 +10,13 @@ import msgspec
 from holdfast_proto.history import Status
 from holdfast_sidecar.core.state import ActivityRow, Commit, Record, Reminder, Stored, View
 from holdfast_sidecar.stores.contract import Outcome
+from holdfast_sidecar.stores.stamps import stamp_exactly
 
 OUTCOMES: Final = (Outcome.APPLIED, Outcome.FENCED, Outcome.CONFLICT)
-STAMP_MAX: Final = 10**21 - 1
 _SETS_CUSTOM, _RESETS, _CLEARS_ACTIVITIES, _CLEARS_REMINDERS = 1, 2, 4, 8
 _NOTHING: Final = Record(id="", name="", status=Status.RUNNING, created_at=0, updated_at=0, execution_id="")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
-
-
-def stamp(at: int) -> str:
-    """A time whose texts are ordered as the times are. Bounds of a search beyond what can be stored mean its ends."""
-    return f"{min(max(at, 0), STAMP_MAX):021d}"
 
 
 def waves(commits: Sequence[Commit]) -> Iterator[Sequence[Commit]]:
@@ -34,13 +29,6 @@ def waves(commits: Sequence[Commit]) -> Iterator[Sequence[Commit]]:
         group[commit.instance_id] = commit
     if group:
         yield list(group.values())
-
-
-def stamp_exactly(at: int) -> str:
-    """The same for what is stored, where a time must come back as it was."""
-    if not 0 <= at <= STAMP_MAX:
-        raise ValueError(f"time {at}: expected nanoseconds from 0 to {STAMP_MAX}")
-    return f"{at:021d}"
 
 
 class Batch:

@@ -14,17 +14,16 @@ from holdfast_sidecar.stores.redis_cluster import Cluster
 from holdfast_sidecar.stores.redis_keys import (
     AFTER_ALL,
     LAYOUT,
-    STAMP_MAX,
     PartitionKeys,
     layout_key,
     parse_due_member,
     partition_keys,
-    stamp,
 )
 from holdfast_sidecar.stores.redis_link import Item, script
 from holdfast_sidecar.stores.redis_scan import Source, Span
 from holdfast_sidecar.stores.redis_search import Search
 from holdfast_sidecar.stores.redis_servers import OneServer, Servers, node_at, sentinel_master
+from holdfast_sidecar.stores.stamps import STAMP_MAX, stamp
 from holdfast_sidecar.stores.text import findable
 from holdfast_sidecar.stores.urls import RedisMode, RedisUrl
 

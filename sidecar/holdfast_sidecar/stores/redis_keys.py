@@ -14,10 +14,9 @@ from msgspec import Struct
 
 from holdfast_proto.history import Status
 from holdfast_sidecar.core.state import Record
+from holdfast_sidecar.stores.stamps import STAMP_LENGTH, stamp_exactly
 
 LAYOUT: Final = 1
-STAMP_LENGTH: Final = 21
-STAMP_MAX: Final = 10**STAMP_LENGTH - 1
 NEVER: Final = "-" * STAMP_LENGTH  # in place of a time that has not come; no digit, so it is no time either
 AFTER_ALL: Final = b"\xff"  # comes after every character of UTF-8
 
@@ -47,19 +46,6 @@ def partition_keys(prefix: str, namespace: str, partition: int) -> PartitionKeys
 
 def layout_key(prefix: str) -> str:
     return f"{{{prefix}}}:layout"
-
-
-def stamp(at: int) -> str:
-    """A time whose texts are ordered as the times are. 21 digits: clients send the year 9999 in nanoseconds.
-    Bounds of a search beyond what can be stored mean its ends."""
-    return f"{min(max(at, 0), STAMP_MAX):021d}"
-
-
-def stamp_exactly(at: int) -> str:
-    """The same for what is stored, where a time must come back as it was."""
-    if not 0 <= at <= STAMP_MAX:
-        raise ValueError(f"time {at}: expected nanoseconds from 0 to {STAMP_MAX}")
-    return f"{at:021d}"
 
 
 def index_text(record: Record) -> str:

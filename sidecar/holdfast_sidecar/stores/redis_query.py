@@ -9,14 +9,13 @@ from holdfast_proto.history import Status
 from holdfast_sidecar.core.state import Filter, Record
 from holdfast_sidecar.stores.redis_keys import (
     AFTER_ALL,
-    STAMP_LENGTH,
     completed_prefix,
     created_prefix,
     name_prefix,
-    stamp,
     status_prefix,
 )
 from holdfast_sidecar.stores.redis_scan import Span
+from holdfast_sidecar.stores.stamps import STAMP_LENGTH, stamp
 
 _STATUSES: Final = tuple(Status)
 

@@ -11,14 +11,13 @@ import msgspec
 from holdfast_sidecar.core.state import ActivityRow, Commit, Record, Reminder, Stored, View
 from holdfast_sidecar.stores.contract import Outcome
 from holdfast_sidecar.stores.redis_keys import (
-    STAMP_LENGTH,
     PartitionKeys,
     activity_field,
     etag,
     index_text,
     parse_activity_field,
-    stamp_exactly,
 )
+from holdfast_sidecar.stores.stamps import STAMP_LENGTH, stamp_exactly
 from holdfast_sidecar.stores.text import is_storable
 
 Arg: TypeAlias = str | bytes | int

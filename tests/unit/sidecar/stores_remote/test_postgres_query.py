@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from holdfast_sidecar.core.state import Filter
 from holdfast_sidecar.stores.postgres_query import after_prefix, page_query
-from holdfast_sidecar.stores.postgres_rows import STAMP_MAX, stamp, waves
+from holdfast_sidecar.stores.postgres_rows import waves
+from holdfast_sidecar.stores.stamps import STAMP_MAX, stamp
 from tests.conformance.builders import create, follow
 
 texts = st.text(st.characters(codec="utf-8"), max_size=4)
