@@ -23,6 +23,7 @@ class Connection(Protocol):
     async def fetch(self, query: str, *args: object) -> Sequence[Row]: ...
     async def execute(self, query: str) -> str: ...
     def transaction(self) -> AbstractAsyncContextManager[object]: ...
+    def terminate(self) -> None: ...
 
 
 class _Pool(Protocol):
@@ -40,7 +41,10 @@ def _errors(*names: str) -> tuple[type[Exception], ...]:
 _UNDONE: Final[tuple[type[Exception], ...]] = _errors("DeadlockDetectedError", "SerializationError")
 _FULL: Final = _errors("DiskFullError")
 _WRONG: Final[tuple[type[Exception], ...]] = _errors("DataError", "ProgramLimitExceededError")
-_ANY: Final[tuple[type[Exception], ...]] = (*_errors("PostgresError", "InterfaceError"), OSError, TimeoutError)
+_ENDED: Final = _errors("InternalClientError")  # on a connection that was told goodbye and is not closed yet
+_ANY: Final[tuple[type[Exception], ...]] = (
+    *_errors("PostgresError", "InterfaceError"), *_ENDED, OSError, TimeoutError
+)  # fmt: skip
 _create_pool: Final = cast("Callable[..., Any]", asyncpg.create_pool)
 
 
@@ -100,7 +104,7 @@ class Postgres:
         tries = _TRIES
         while True:
             try:
-                async with self._connection() as connection:
+                async with self._connection() as connection, _never_again(connection):
                     return await connection.fetch(query, *args)
             except _UNDONE as error:
                 tries -= 1
@@ -114,7 +118,7 @@ class Postgres:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         try:
-            async with self._connection() as connection, connection.transaction():
+            async with self._connection() as connection, _never_again(connection), connection.transaction():
                 yield connection
         except _ANY as error:
             raise self._failure(error) from error
@@ -131,3 +135,13 @@ class Postgres:
             if isinstance(error, _FULL)
             else StoreError(text)
         )
+
+
+@asynccontextmanager
+async def _never_again(connection: Connection) -> AsyncGenerator[None]:
+    """The pool would hand out a connection that cannot be used any more until its socket is closed, too."""
+    try:
+        yield
+    except _ENDED:
+        connection.terminate()
+        raise
