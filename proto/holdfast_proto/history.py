@@ -50,6 +50,7 @@ class StallReason(IntEnum):
     CONTRADICTION = 5  # an action that the history rules out
     NONDETERMINISM = 6  # the worker's code does not fit the history
     BROKEN = 7  # an invariant of ours does not hold; an operator is needed
+    WORKER_LOST = 8  # every worker that was given the turn went away without an answer
 
 
 class TimerOrigin(IntEnum):

@@ -20,6 +20,7 @@ _ADVICE: Final = {
     StallReason.INBOX_LIMIT_EXCEEDED: "raise inbox_events_max, or find out who sends so much",
     StallReason.CONTRADICTION: "look at the worker's code: it asked for what its history rules out",
     StallReason.NONDETERMINISM: "connect a worker whose code does what the history holds",
+    StallReason.WORKER_LOST: "look at the worker's log and memory, raise its receive limit; then connect it again",
     StallReason.BROKEN: "keep its history and report this: an invariant of the sidecar does not hold",
 }
 
