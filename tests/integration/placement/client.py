@@ -54,6 +54,7 @@ class Sidecar:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _call: Any = None
     _is_muted: bool = False
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
         """Until it has left or was refused for good; reconnects after everything else."""
@@ -66,7 +67,8 @@ class Sidecar:
                 await asyncio.sleep(0.05)
 
     async def say(self, **kind: Any) -> None:
-        await self._call.write(pb.FromHost(**kind))
+        async with self._writing:  # two writes at once on one gRPC stream break it
+            await self._call.write(pb.FromHost(**kind))
 
     async def leave(self) -> None:
         """As a planned stop does it: hand over, wait for a table without us, then go."""
