@@ -318,14 +318,16 @@ class WorkflowActor:
         try:
             decision = close_turn(instance, turn, result, limits=host.limits, now=now)
         except Contradiction as contradiction:
-            return self._stalled(instance, contradiction.reason, contradiction.description, now)
+            return self._stalled(instance, contradiction.reason, contradiction.description, now=now, by=result)
         except Exception as error:  # noqa: BLE001 - a bug of ours must cost one instance its progress, not the host its mailboxes
             _log.exception("a turn could not be closed", extra={"instance_id": self.id})
-            return self._stalled(instance, StallReason.BROKEN, f"{type(error).__name__}: {error}", now)
+            return self._stalled(instance, StallReason.BROKEN, f"{type(error).__name__}: {error}", now=now, by=result)
         host.counters.turns += 1
         return decision
 
-    def _stalled(self, instance: Instance, reason: StallReason, description: str, now: int) -> Decision:
+    def _stalled(
+        self, instance: Instance, reason: StallReason, description: str, *, now: int, by: TurnResult
+    ) -> Decision:
         _log.warning(
             "instance stalled", extra={"instance_id": self.id, "reason": reason.name, "description": description}
         )
@@ -333,7 +335,7 @@ class WorkflowActor:
         self._host.counters.stalls += 1
         self._host.stalled.add(self.id)
         self._unstall = self._connects != self._host.connects  # one came while this turn was at another
-        return upkeep.stall(instance, reason, description, now=now)
+        return upkeep.stall(instance, reason, description, now=now, dialect=by.dialect)
 
     def _take_fused(self, fused: Fused, reply: Reply, now: int) -> None:
         """Takes results and next turn in one commit when nothing came between; else only the results count."""

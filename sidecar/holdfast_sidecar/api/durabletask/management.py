@@ -9,17 +9,19 @@ from msgspec import UNSET
 
 from holdfast_kit.clock import Clock
 from holdfast_proto.codec import decode_event
-from holdfast_proto.history import WorkflowCompleted, WorkflowStarted
+from holdfast_proto.history import Status, WorkflowCompleted, WorkflowStarted
 from holdfast_sidecar.actors.engine import Engine, StartRequest
 from holdfast_sidecar.api.durabletask import dapr, microsoft, requests, responses
+from holdfast_sidecar.api.durabletask.model import Dialect
 from holdfast_sidecar.api.durabletask.responses import NOTHING, Snapshot
 from holdfast_sidecar.core.errors import WrongState
-from holdfast_sidecar.core.state import Filter, View
+from holdfast_sidecar.core.state import Filter, Record, View
 
 PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 1_000
 HISTORY_CHUNK: Final = 300  # events; some clients take at most 4 MB
 _NANOS: Final = 1_000_000_000
+_STALLED: Final = frozenset({Status.STALLED})
 
 
 class Management:
@@ -146,13 +148,15 @@ class Management:
     async def query(self, data: bytes) -> bytes:
         asked = requests.read_query(data)
         wanted = Filter(
-            statuses=asked.statuses,
+            statuses=asked.statuses | _STALLED if Status.RUNNING in asked.statuses else asked.statuses,
             created_from=asked.created_from or 0,
             created_to=asked.created_to or 0,
             id_prefix=asked.id_prefix,
         )
         page = await self._engine.query(wanted, limit=_limit(asked.limit), cursor=asked.cursor, payloads=asked.payloads)
-        return responses.page((_snapshot(view, payloads=asked.payloads) for view in page.views), cursor=page.cursor)
+        shown = (_snapshot(view, payloads=asked.payloads) for view in page.views)
+        matching = (one for one in shown if not asked.statuses or one.status in asked.statuses)
+        return responses.page(matching, cursor=page.cursor)
 
     async def list_ended(self, data: bytes) -> bytes:
         asked = requests.read_list_ended(data)
@@ -189,6 +193,12 @@ def _found(view: View | None, *, payloads: bool) -> bytes:
     return responses.found(None if view is None else _snapshot(view, payloads=payloads))
 
 
+def _shown(record: Record) -> Status:
+    """Only Dapr has a number for STALLED. Other clients fail over it; to them the instance runs, as it will again."""
+    is_foreign = record.status is Status.STALLED and record.dialect != Dialect.DAPR.value
+    return Status.RUNNING if is_foreign else record.status
+
+
 def _snapshot(view: View, *, payloads: bool) -> Snapshot:
     """Failure and custom status are shown in any case, input and output only when asked for."""
     record = view.record
@@ -198,7 +208,7 @@ def _snapshot(view: View, *, payloads: bool) -> Snapshot:
     return Snapshot(
         instance_id=record.id,
         name=record.name,
-        status=record.status,
+        status=_shown(record),
         created_at=record.created_at,
         updated_at=record.updated_at,
         version=record.label,
