@@ -22,6 +22,7 @@ class ClientService:
         self._engine = engine
         self._namespace = namespace
         self._streams: set[_Stream] = set()
+        self._is_draining = False
 
     def handler(self) -> grpc.GenericRpcHandler:
         call: grpc.RpcMethodHandler[pb.CallFrame, bytes] = grpc.stream_stream_rpc_method_handler(
@@ -33,6 +34,8 @@ class ClientService:
         return grpc.method_handlers_generic_handler("holdfast.v1.Client", {"Call": call, "Once": once})
 
     def drain(self) -> None:
+        """Ends every stream, those too that still come: what is not answered is repeated to whoever comes next."""
+        self._is_draining = True
         for stream in self._streams:
             stream.drain()
 
@@ -44,12 +47,15 @@ class ClientService:
     ) -> None:
         stream = _Stream(self._engine, self._namespace)
         self._streams.add(stream)
+        if self._is_draining:
+            stream.drain()
         try:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(stream.read(frames, group))
                 while (data := await stream.next()) is not None:
                     await context.write(data)
                 reader.cancel()
+                stream.hang_up()
         finally:
             self._streams.discard(stream)
 
@@ -65,21 +71,30 @@ class _Stream:
         self._wake = asyncio.Event()
         self._is_read = False
         self._drains = False
+        self._has_drained = False
 
     def drain(self) -> None:
         self._drains = True
         self._wake.set()
 
+    def hang_up(self) -> None:
+        """Nobody hears the answers any more: a caller that is told of the end asks again elsewhere."""
+        for task in self._running.values():
+            task.cancel()
+
     async def next(self) -> bytes | None:
-        """The next frame; None when the client has hung up and every request is answered."""
+        """The next frame; None when the client has hung up and every request is answered, or when it was told that
+        the sidecar stops: an answer that says so would look like an error to it."""
+        if self._has_drained:
+            return None
         while not (self._replies or self._drains):
             if self._is_read and not self._running:
                 return None
             self._wake.clear()
             await self._wake.wait()
-        frame = pb.ReplyFrame(replies=self._replies[:REPLIES_MAX], draining=self._drains)
-        self._replies = self._replies[REPLIES_MAX:]
-        self._drains = False
+        replies, self._replies = self._replies[:REPLIES_MAX], self._replies[REPLIES_MAX:]
+        self._has_drained = self._drains and not self._replies
+        frame = pb.ReplyFrame(replies=replies, draining=self._has_drained)
         return frame.SerializeToString()
 
     async def read(self, frames: AsyncIterator[pb.CallFrame], group: asyncio.TaskGroup) -> None:

@@ -30,6 +30,7 @@ class WorkerService:
         self._version = version
         self._numbers = count(1)
         self._workers: set[NativeWorker] = set()
+        self._is_draining = False
 
     def handler(self) -> grpc.GenericRpcHandler:
         method: grpc.RpcMethodHandler[pb.WorkerFrame, bytes] = grpc.stream_stream_rpc_method_handler(
@@ -39,6 +40,7 @@ class WorkerService:
 
     def drain(self) -> None:
         """Tells every worker that nothing new comes; they finish, hang up and connect elsewhere."""
+        self._is_draining = True
         for worker in self._workers:
             worker.drain()
             worker.outbox.room(8).draining = True
@@ -52,6 +54,9 @@ class WorkerService:
             _log.warning("refused a worker", extra={"reason": "no hello" if refusal is None else refusal.text})
             if refusal is not None:
                 await context.write(pb.RawSidecarFrame(refusal=refusal).SerializeToString())
+            return
+        if self._is_draining:  # it was quick to come back: the next sidecar is not there yet
+            await context.write(pb.RawSidecarFrame(draining=True).SerializeToString())
             return
         worker = NativeWorker(self._host, first.hello, number=next(self._numbers))
         worker.outbox.room(64).welcome.CopyFrom(self._welcome())

@@ -1,0 +1,108 @@
+"""Workers that die or stand still, a sidecar that stands still, is drained, or is superseded by a second one."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from random import SystemRandom
+
+import pytest
+
+from tests.integration.crash.processes import Sidecar
+from tests.integration.crash.scene import Scene
+from tests.support.procs import wait_until
+
+_INSTANCES = 68  # each kind four times
+
+
+def _scene(folder: Path, store: str = "sqlite") -> Scene:
+    return Scene(folder, store=store, instances=_INSTANCES, seed=SystemRandom().randrange(10**9), span_s=4.0)
+
+
+def _verdict(scene: Scene) -> list[str]:
+    """Lets it come to rest; an empty list is what is wanted."""
+    problems = list(scene.rest())
+    problems += [f"sidecar: ended with {code}" for code in [scene.sidecar.process.terminate()] if code]
+    return [*problems, *scene.evidence().violations(), *scene.complaints()]
+
+
+def test_workers_killed_in_the_middle_of_turns_and_activities_lose_nothing(tmp_path: Path) -> None:
+    with _scene(tmp_path) as scene:
+        scene.begin(apps=2)
+        for number in range(6):
+            time.sleep(0.7)
+            with scene.disturbing("app"):
+                scene.apps[number % 2].child.kill()
+                scene.apps[number % 2].start()
+        assert _verdict(scene) == []
+
+
+def test_a_worker_that_stood_still_goes_on_and_nothing_runs_twice(tmp_path: Path) -> None:
+    with _scene(tmp_path) as scene:
+        scene.begin()
+        for _ in range(2):
+            time.sleep(0.8)
+            scene.apps[0].child.pause()
+            time.sleep(1.5)
+            scene.apps[0].child.resume()
+        assert _verdict(scene) == []
+
+
+def test_a_sidecar_that_stood_still_goes_on_and_nothing_runs_twice(tmp_path: Path) -> None:
+    with _scene(tmp_path) as scene:
+        scene.begin()
+        for _ in range(2):
+            time.sleep(0.8)
+            scene.sidecar.process.pause()
+            time.sleep(1.5)
+            scene.sidecar.process.resume()
+        assert _verdict(scene) == []
+
+
+def test_a_sidecar_that_is_asked_to_end_drains_and_no_client_sees_an_error(tmp_path: Path) -> None:
+    with _scene(tmp_path) as scene:
+        scene.begin()
+        for _ in range(3):
+            time.sleep(1.0)
+            assert scene.sidecar.process.terminate() == 0
+            scene.sidecar.start()
+            scene.sidecar.wait_ready()
+        assert _verdict(scene) == []  # and no activity ran twice: nothing was disturbed
+        assert "; 0 requests had to be repeated" in scene.client.output()
+
+
+@pytest.mark.parametrize("store", ["redis", "postgres"])
+def test_a_second_sidecar_takes_over_and_the_first_one_writes_nothing_more(store: str, tmp_path: Path) -> None:
+    with _scene(tmp_path, store) as scene:
+        scene.begin()
+        time.sleep(2.0)
+        zombie, second = scene.sidecar, Sidecar(tmp_path, store=scene.ground.url, name="sidecar-2")
+        with scene.disturbing("sidecar"):
+            zombie.process.pause()
+            second.start()
+            second.wait_ready()
+            app = scene.add_app(second.address)
+            wait_until(lambda: _is_at_rest(second), "the second sidecar doing all that it can do")
+            before = scene.stored()
+            zombie.process.resume()
+            assert zombie.process.wait_exit() == 1
+            assert _fenced(zombie) > 0
+            assert scene.stored() == before
+            second.process.terminate()
+            app.close()
+            zombie.start()  # the client knows its ports only
+        assert _verdict(scene) == []
+
+
+def _is_at_rest(sidecar: Sidecar) -> bool:
+    """It has done something, and does nothing for a while."""
+    commits = sidecar.metric("holdfast_commits_total")
+    time.sleep(1.0)
+    return 0 < commits == sidecar.metric("holdfast_commits_total")
+
+
+def _fenced(sidecar: Sidecar) -> int:
+    """Partitions of which it learned by a refused commit that they are not its own any more."""
+    lines = [json.loads(line) for line in sidecar.process.output().splitlines() if line.startswith("{")]
+    return sum(line["message"].startswith("lost a partition") for line in lines)
