@@ -28,7 +28,7 @@ from holdfast_placement.hub import Hub
 from holdfast_placement.keys import Keys
 from holdfast_placement.members import Members
 from holdfast_placement.mirror import Mirror
-from holdfast_placement.server import PlacementServer, ServerRules, server_options
+from holdfast_placement.server import STREAMS_MAX, PlacementServer, ServerRules, server_options
 from holdfast_placement.state import State, gather
 from holdfast_placement.stats import Stats
 from holdfast_placement.view import View
@@ -180,7 +180,7 @@ class Replica:
         return Backoff(self._ids.random(), base=timedelta(milliseconds=50), cap=timedelta(seconds=1))
 
     def _grpc(self, parts: "_Parts") -> tuple[grpc.aio.Server, int]:
-        server = grpc.aio.server(options=server_options())
+        server = grpc.aio.server(options=server_options(), maximum_concurrent_rpcs=STREAMS_MAX)
         server.add_generic_rpc_handlers((parts.server.handler(),))
         address, files = self._config.listen.address, self._config.tls.files
         try:

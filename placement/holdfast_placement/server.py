@@ -36,6 +36,7 @@ from holdfast_proto.v1 import placement_pb2 as pb
 _log = logging.getLogger(__name__)
 SERVICE = "holdfast.placement.v1.Placement"
 HEARTBEATS_PER_LEASE = 3  # two may be lost or late
+STREAMS_MAX = 10_000  # 60 kB each; a fleet that is larger wants more replicas
 _HELLO_S = 5.0
 _FRAME_BYTES_MAX = 64 << 10  # what a host says is small
 

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from holdfast_placement.assignment import POINTS_PER_HOST, assign, bound, hash64
 
+UNTIMED = settings(deadline=None)  # the machine is shared
 names = st.text("abcdefgh-0123456789", min_size=1, max_size=8)
 fleets = st.lists(names, min_size=1, max_size=12, unique=True)
 sizes = st.integers(1, 96)
 
 
+@UNTIMED
 @given(sizes, fleets)
 def test_no_host_is_above_the_bound(partitions: int, hosts: list[str]) -> None:
     loads = Counter(assign(partitions, hosts))
@@ -28,17 +30,20 @@ def test_the_bound_is_exact_where_floating_point_is_not() -> None:
     assert bound(100, 10) == 11
 
 
+@UNTIMED
 @given(sizes, fleets)
 def test_the_order_of_hosts_does_not_matter(partitions: int, hosts: list[str]) -> None:
     assert assign(partitions, hosts) == assign(partitions, sorted(hosts)) == assign(partitions, set(hosts))
 
 
+@UNTIMED
 @given(sizes, fleets)
 def test_asking_again_moves_nothing(partitions: int, hosts: list[str]) -> None:
     owners = assign(partitions, hosts)
     assert assign(partitions, hosts, current=owners, settled=hosts) == owners
 
 
+@UNTIMED
 @given(sizes, fleets.filter(lambda hosts: len(hosts) > 1))
 def test_a_leave_moves_only_what_the_host_owned(partitions: int, hosts: list[str]) -> None:
     gone, *rest = hosts
@@ -48,6 +53,7 @@ def test_a_leave_moves_only_what_the_host_owned(partitions: int, hosts: list[str
     assert gone not in after
 
 
+@UNTIMED
 @given(sizes, fleets, names)
 def test_a_join_moves_only_to_the_newcomer_or_off_an_overfull_host(partitions: int, hosts: list[str], new: str) -> None:
     before = assign(partitions, hosts)
@@ -58,6 +64,7 @@ def test_a_join_moves_only_to_the_newcomer_or_off_an_overfull_host(partitions: i
     assert all(kept[host] == bound(partitions, len(grown)) for host in left_to_others)
 
 
+@UNTIMED
 @given(st.lists(names, min_size=4, max_size=4, unique=True))
 def test_a_fourth_host_takes_a_fair_share_and_moves_at_most_30_percent(hosts: list[str]) -> None:
     before = assign(1024, hosts[:3])

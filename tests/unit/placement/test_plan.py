@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast_placement.keys import Keys
@@ -11,6 +11,7 @@ from holdfast_placement.records import Member
 from holdfast_placement.table import AppKey, Host, Table
 from holdfast_placement.view import Stored, View
 
+UNTIMED = settings(deadline=None)  # the machine is shared
 APP = AppKey("default", "orders")
 NOTHING = Situation(APP, 16, (), None, 0, 0, 0)
 
@@ -79,6 +80,7 @@ def test_a_floor_above_the_epochs_is_due_once() -> None:
     assert not after(raised, table).is_due
 
 
+@UNTIMED
 @given(st.lists(st.tuples(st.text("abcd", max_size=4), st.integers(0, 3)), min_size=1, max_size=10))
 def test_whatever_comes_and_goes_epochs_grow_and_the_plan_settles(steps: list[tuple[str, int]]) -> None:
     now = NOTHING

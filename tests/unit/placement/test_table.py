@@ -1,7 +1,7 @@
 """Epochs only grow, unmoved partitions keep their fence, and what is sent is what arrives."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast_placement.assignment import assign
@@ -21,6 +21,7 @@ from holdfast_placement.table import (
     patched,
 )
 
+UNTIMED = settings(deadline=None)  # the machine is shared
 APP = AppKey("default", "orders")
 fleets = st.lists(
     st.builds(Host, st.sampled_from("abcde"), st.just("a:1"), st.sampled_from("123")),
@@ -48,6 +49,7 @@ def host(name: str, incarnation: str = "1") -> Host:
     return Host(name, f"{name}:7000", incarnation)
 
 
+@UNTIMED
 @given(histories)
 def test_a_partition_gets_a_higher_epoch_exactly_when_its_owner_changes(
     history: list[tuple[list[Host], int, int]],
@@ -61,6 +63,7 @@ def test_a_partition_gets_a_higher_epoch_exactly_when_its_owner_changes(
         table = later
 
 
+@UNTIMED
 @given(histories)
 def test_epochs_never_fall_and_never_repeat_for_another_owner(history: list[tuple[list[Host], int, int]]) -> None:
     table, seen = empty(APP, 8), dict[tuple[int, int], tuple[str, str] | None]()
@@ -73,6 +76,7 @@ def test_epochs_never_fall_and_never_repeat_for_another_owner(history: list[tupl
         table = later
 
 
+@UNTIMED
 @given(histories)
 def test_tables_and_differences_survive_the_wire(history: list[tuple[list[Host], int, int]]) -> None:
     table = empty(APP, 12)
@@ -142,6 +146,7 @@ def test_the_partition_of_an_instance_never_changes() -> None:
     assert [partition_of(text, 1024) for text in ("order-1", "order-2", "", "Ω")] == [573, 411, 692, 15]
 
 
+@UNTIMED
 @given(st.text(max_size=20), st.integers(1, 5000))
 def test_every_instance_has_a_partition(instance_id: str, partitions: int) -> None:
     assert 0 <= partition_of(instance_id, partitions) < partitions
