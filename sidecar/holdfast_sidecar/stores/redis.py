@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -33,6 +34,7 @@ _CLAIM: Final = script("claim", items_max=1, is_write=True)
 _ACQUIRE: Final = script("acquire", items_max=1024, is_write=True)
 _COMMIT: Final = script("commit", items_max=64, is_write=True)
 _LOAD: Final = script("load", items_max=16)
+_LOAD_SURELY: Final = script("load", items_max=16, is_write=True)
 _VIEW: Final = script("view", items_max=256)
 _HISTORY: Final = script("history", items_max=1)
 _REMINDERS: Final = script("reminders", items_max=1024)
@@ -41,11 +43,15 @@ _REMINDERS: Final = script("reminders", items_max=1024)
 def servers_of(url: RedisUrl) -> Servers:
     match url.mode:
         case RedisMode.STANDALONE:
-            return OneServer(node_at(url, url.addresses[0]))
+            return OneServer(node_at(url, url.addresses[0]), waits_for_replicas=url.wait_replicas > 0)
         case RedisMode.SENTINEL:
             return sentinel_master(url)
         case RedisMode.CLUSTER:
-            return Cluster(url.addresses, lambda address: node_at(url, address))
+            return Cluster(
+                url.addresses,
+                lambda address: node_at(url, address),
+                waits_for_replicas=url.wait_replicas > 0,
+            )
 
 
 class RedisStore:
@@ -84,11 +90,18 @@ class RedisStore:
 
     async def _warn_if_volatile(self) -> None:
         for node in self._servers.nodes():
-            (info,) = await node.call([("INFO", "persistence")])
-            if not isinstance(info, bytes) or b"aof_enabled:1" not in info:
+            found = await node.call([("INFO", "persistence"), ("INFO", "replication")])
+            persistence, replication = (info if isinstance(info, bytes) else b"" for info in found)
+            if b"aof_enabled:1" not in persistence:
                 logger.warning(
                     "the redis server keeps no append-only file, or does not say so; what it loses is lost",
                     extra={"server": node.name, "expected": "appendonly yes"},
+                )
+            if not self._servers.waits_for_replicas and re.search(rb"connected_slaves:[1-9]", replication):
+                logger.warning(
+                    "the redis server has replicas that no write waits for; a failover may undo acknowledged commits, "
+                    "and fences with them",
+                    extra={"server": node.name, "expected": "?wait_replicas=1 or more in the store URL"},
                 )
 
     async def acquire(self, partitions: Sequence[int], epoch: int) -> Sequence[int]:
@@ -113,12 +126,14 @@ class RedisStore:
         return Item(commit.partition, keys, redis_rows.commit_args(commit), redis_rows.weight(commit))
 
     async def load(self, instances: Sequence[tuple[int, str]]) -> Sequence[Stored | None]:
-        items = list[Item]()
+        """Where writes wait for replicas, so does this: a commit without an answer is looked for here, and what is
+        found counts as done."""
+        items, is_sure = list[Item](), self._servers.waits_for_replicas
         for partition, asked in instances:
             keys, instance_id = self._keys[partition], findable(asked)
-            parts = (keys.instance(instance_id), keys.activities(instance_id), keys.reminders(instance_id))
-            items.append(Item(partition, parts, ()))
-        found = await self._servers.run(_LOAD, items)
+            parts = (keys.instance(instance_id), keys.activities(instance_id), keys.reminders(instance_id), keys.fence)
+            items.append(Item(partition, parts, (int(is_sure),)))
+        found = await self._servers.run(_LOAD_SURELY if is_sure else _LOAD, items)
         ids = [instance_id for _, instance_id in instances]
         return [redis_rows.stored(answer, id_) for answer, id_ in zip(found, ids, strict=True)]
 

@@ -30,7 +30,10 @@ class Cluster:
     While a slot is on its way it serves no command of several keys (ASK, TRYAGAIN): that is a StoreError too.
     """
 
-    def __init__(self, seeds: Sequence[Address], make_node: Callable[[Address], Node]) -> None:
+    def __init__(
+        self, seeds: Sequence[Address], make_node: Callable[[Address], Node], *, waits_for_replicas: bool
+    ) -> None:
+        self.waits_for_replicas = waits_for_replicas
         self._seeds = tuple(seeds)
         self._make_node = make_node
         self._nodes = dict[Address, Node]()

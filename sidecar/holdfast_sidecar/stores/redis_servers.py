@@ -15,6 +15,11 @@ from holdfast_sidecar.stores.urls import Address, RedisUrl, Tls
 
 
 class Servers(Protocol):
+    @property
+    def waits_for_replicas(self) -> bool:
+        """Whether a write counts only when replicas have it."""
+        ...
+
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
@@ -37,7 +42,8 @@ class Guide(Protocol):
 class OneServer:
     """All partitions on one server: items of all partitions travel together."""
 
-    def __init__(self, node: Node, *, guides: Sequence[Guide] = ()) -> None:
+    def __init__(self, node: Node, *, waits_for_replicas: bool, guides: Sequence[Guide] = ()) -> None:
+        self.waits_for_replicas = waits_for_replicas
         self._node = node
         self._guides = guides
 
@@ -84,7 +90,8 @@ def sentinel_master(url: RedisUrl) -> OneServer:
     )
     pool = SentinelConnectionPool(url.master, sentinel, ssl=url.tls is not None, **_connecting(url))
     node = Node(f"master {url.master!r}", cast("Pool", pool), link_settings(url))
-    return OneServer(node, guides=cast("Sequence[Guide]", sentinel.sentinels))
+    guides = cast("Sequence[Guide]", sentinel.sentinels)
+    return OneServer(node, waits_for_replicas=url.wait_replicas > 0, guides=guides)
 
 
 def _connecting(url: RedisUrl) -> dict[str, Any]:

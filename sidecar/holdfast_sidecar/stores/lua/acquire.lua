@@ -1,4 +1,5 @@
 -- Raises fences. Per item: KEYS fence; ARGV epoch. Answers 1 for each fence that was not already higher.
+-- One that stands at the epoch is written all the same: WAIT waits for writes of its own connection only.
 local held = {}
 for n = 1, #KEYS do
   local epoch = tonumber(ARGV[1 + n])
@@ -6,7 +7,7 @@ for n = 1, #KEYS do
   if fence > epoch then
     held[n] = 0
   else
-    if fence < epoch then redis.call('SET', KEYS[n], ARGV[1 + n]) end
+    redis.call('SET', KEYS[n], ARGV[1 + n])
     held[n] = 1
   end
 end

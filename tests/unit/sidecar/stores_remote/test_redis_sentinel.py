@@ -42,10 +42,12 @@ async def _write_until_it_works(store: RedisStore, commit: Commit) -> Outcome:
 
 
 async def test_writes_go_on_after_the_master_was_killed_and_nothing_replicated_is_lost(
-    servers: ValkeySentinel,
+    servers: ValkeySentinel, caplog: pytest.LogCaptureFixture
 ) -> None:
     careful = await _open(servers, "?wait_replicas=1&timeout=2s")
+    assert "replicas" not in caplog.text
     plain = await _open(servers, "?timeout=2s")
+    assert "has replicas that no write waits for" in caplog.text
     assert await careful.acquire(range(16), 3) == list(range(16))
     written = [create(f"order-{number}", epoch=3) for number in range(200)]
     assert await careful.commit(written) == [Outcome.APPLIED] * 200
