@@ -10,14 +10,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from holdfast_proto.actions import Action, Stall
 from holdfast_proto.codec import encode_event
-from holdfast_proto.history import ActivityCompleted, ActivityFailed
+from holdfast_proto.history import StallReason
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.ports import ActivityTask, TurnTask
+from holdfast_sidecar.api.answers import outcome_of
 from holdfast_sidecar.api.durabletask import requests, shared
 from holdfast_sidecar.api.durabletask.errors import BadRequest
-from holdfast_sidecar.api.durabletask.model import ActivityAnswer
-from holdfast_sidecar.api.durabletask.tokens import Work, read_token
+from holdfast_sidecar.api.durabletask.model import ActivityAnswer, TurnAnswer
+from holdfast_sidecar.api.durabletask.tokens import Token, Work, read_token
 from holdfast_sidecar.api.durabletask.wire import Malformed, fields
 from holdfast_sidecar.api.durabletask.worker import DurableTaskWorker
 from holdfast_sidecar.core.errors import HoldfastError
@@ -43,33 +45,45 @@ class Completions:
             "AbandonTaskOrchestratorWorkItem": self.abandon,
         }
 
+    # -- turns -----------------------------------------------------------------------------------------------------
+
     async def turn(self, data: bytes) -> bytes:
         task = self._turn_task(data)
         if task is None or not isinstance(task.worker, DurableTaskWorker):
             return OK
-        worker, token = task.worker, task.token
-        answer = worker.read_turn_answer(data)
+        worker = task.worker
+        try:
+            answer = worker.read_turn_answer(data)
+        except BadRequest as error:
+            self._close_turn(worker, task, _unreadable(error, worker))
+            raise
         if answer.requires_history:
-            worker.resend_whole(task)
+            worker.forget(task.instance_id)
+            self._give_back(Token(Work.TURN, task.token))
             return OK
-        actions = worker.whole(token, answer)
-        if actions is None:
-            return OK
+        actions = worker.whole(task.token, answer, actions_max=self._host.limits.actions_max)
+        if actions is not None:
+            self._close_turn(worker, task, _result(answer, actions, worker))
+        return OK
+
+    def _close_turn(self, worker: DurableTaskWorker, task: TurnTask, result: TurnResult) -> None:
+        token = task.token
         self._pool.take_turn(token)
         worker.turn_finished(token)
-        task.on_done(
-            task,
-            TurnResult(
-                actions=actions,
-                custom_status=answer.custom_status,
-                patches=answer.patches,
-                version_name=answer.version_name,
-                turn_trace=answer.trace or None,
-                dialect=worker.stream.dialect.value,
-            ),
-        )
+        task.on_done(task, result)
         self._pool.refill(worker)
-        return OK
+
+    def _turn_task(self, data: bytes) -> TurnTask | None:
+        instance_id, text = _whose(data)
+        if not text:
+            task = self._pool.find_turn(instance_id)
+            return None if task is None or _echoes(task) else task
+        token = read_token(text)
+        task = None if token is None or token.work is not Work.TURN else self._pool.peek_turn(token.dispatch)
+        _note_echo(task)
+        return task
+
+    # -- activities ------------------------------------------------------------------------------------------------
 
     async def activity(self, data: bytes) -> bytes:
         """Answered when the result is durable: then the worker may forget it."""
@@ -96,51 +110,82 @@ class Completions:
         await durable
         return OK
 
-    async def abandon(self, data: bytes) -> bytes:
-        token = read_token(requests.read_abandon(data))
-        if token is not None and token.work is Work.TURN:
-            self._pool.give_back_turn(token.dispatch)
-        elif token is not None:
-            self._pool.give_back_activity(token.dispatch)
-        return OK
-
     def _event(self, task: ActivityTask, answer: ActivityAnswer) -> bytes:
-        now, scheduled = self._host.clock.now_ns(), task.event
-        if answer.failure is not None:
-            return encode_event(
-                ActivityFailed(
-                    at=now,
-                    seq=scheduled.seq,
-                    failure=answer.failure,
-                    task_execution_id=scheduled.task_execution_id,
-                )
-            )
+        now, limits = self._host.clock.now_ns(), self._host.limits
         return encode_event(
-            ActivityCompleted(
-                at=now, seq=scheduled.seq, result=answer.result, task_execution_id=scheduled.task_execution_id
-            )
+            outcome_of(task.event, result=answer.result, failure=answer.failure, now=now, limits=limits)
         )
 
-    def _turn_task(self, data: bytes) -> TurnTask | None:
-        try:
-            found = {
-                field.number: field.value for field in fields(data) if field.number in (_TURN_INSTANCE, _TURN_TOKEN)
-            }
-        except Malformed as error:
-            raise BadRequest("turn answer", expected="an encoded OrchestratorResponse", found=str(error)) from error
-        text = found.get(_TURN_TOKEN)
-        if isinstance(text, bytes) and text:
-            token = read_token(text.decode("utf-8", "replace"))
-            return None if token is None or token.work is not Work.TURN else self._pool.peek_turn(token.dispatch)
-        instance_id = found.get(_TURN_INSTANCE)
-        if not isinstance(instance_id, bytes):
-            return None
-        return self._pool.find_turn(instance_id.decode("utf-8", "replace"))
-
     def _activity_task(self, answer: ActivityAnswer) -> ActivityTask | None:
-        if answer.token:
-            token = read_token(answer.token)
-            return (
-                None if token is None or token.work is not Work.ACTIVITY else self._pool.peek_activity(token.dispatch)
-            )
-        return self._pool.find_activity(answer.instance_id, answer.seq)
+        if not answer.token:
+            task = self._pool.find_activity(answer.instance_id, answer.seq)
+            return None if task is None or _echoes(task) else task
+        token = read_token(answer.token)
+        task = None if token is None or token.work is not Work.ACTIVITY else self._pool.peek_activity(token.dispatch)
+        _note_echo(task)
+        return task
+
+    # -- given back ------------------------------------------------------------------------------------------------
+
+    async def abandon(self, data: bytes) -> bytes:
+        token = read_token(requests.read_abandon(data))
+        if token is not None:
+            self._give_back(token)
+        return OK
+
+    def _give_back(self, token: Token) -> None:
+        """The worker has room for other work meanwhile."""
+        is_turn = token.work is Work.TURN
+        task = self._pool.peek_turn(token.dispatch) if is_turn else self._pool.peek_activity(token.dispatch)
+        if task is None or not isinstance(task.worker, DurableTaskWorker):
+            return
+        worker = task.worker
+        if is_turn:
+            self._pool.give_back_turn(token.dispatch)
+            worker.turn_finished(token.dispatch)
+        else:
+            self._pool.give_back_activity(token.dispatch)
+            worker.activity_finished(token.dispatch)
+        self._pool.refill(worker)
+
+
+def _result(answer: TurnAnswer, actions: tuple[Action, ...], worker: DurableTaskWorker) -> TurnResult:
+    return TurnResult(
+        actions=actions,
+        custom_status=answer.custom_status,
+        patches=answer.patches,
+        version_name=answer.version_name,
+        turn_trace=answer.trace or None,
+        dialect=worker.stream.dialect.value,
+    )
+
+
+def _unreadable(error: BadRequest, worker: DurableTaskWorker) -> TurnResult:
+    """Whoever holds the turn would answer the same again: the instance stands still and says why."""
+    stall = Stall(reason=StallReason.CONTRADICTION, description=str(error))
+    return TurnResult(actions=(stall,), dialect=worker.stream.dialect.value)
+
+
+def _whose(data: bytes) -> tuple[str, str]:
+    """The instance and the token of an answer to a turn, read before its dialect is known."""
+    instance_id = token = b""
+    try:
+        for number, value in fields(data):
+            if isinstance(value, bytes):
+                if number == _TURN_INSTANCE:
+                    instance_id = value
+                elif number == _TURN_TOKEN:
+                    token = value
+    except Malformed as error:
+        raise BadRequest("turn answer", expected="an encoded OrchestratorResponse", found=str(error)) from error
+    return instance_id.decode("utf-8", "replace"), token.decode("utf-8", "replace")
+
+
+def _echoes(task: TurnTask | ActivityTask) -> bool:
+    """An answer without a token is none of a worker that echoes them, nor of a native one."""
+    return not isinstance(task.worker, DurableTaskWorker) or task.worker.echoes_tokens
+
+
+def _note_echo(task: TurnTask | ActivityTask | None) -> None:
+    if task is not None and isinstance(task.worker, DurableTaskWorker):
+        task.worker.echoes_tokens = True

@@ -16,15 +16,17 @@ import grpc
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.api.durabletask.completions import Completions
-from holdfast_sidecar.api.durabletask.dialect import open_stream
+from holdfast_sidecar.api.durabletask.dialect import Stream, open_stream
 from holdfast_sidecar.api.durabletask.management import HISTORY_CHUNK, Management
 from holdfast_sidecar.api.durabletask.past import Pasts
 from holdfast_sidecar.api.durabletask.worker import DurableTaskWorker
 from holdfast_sidecar.api.status import answer_to
+from holdfast_sidecar.core.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 
 SERVICE: Final = "TaskHubSidecarService"
+TEXT_MAX: Final = 2_000  # characters of an error; with more the answer does not fit into what clients take as trailers
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Call = Callable[[bytes], Awaitable[bytes]]
 
@@ -37,6 +39,7 @@ class DurableTaskService:
         self._numbers = count(1)
         self._workers: set[DurableTaskWorker] = set()
         self._pasts = Pasts()
+        self._drains = False
 
     def handler(self) -> grpc.GenericRpcHandler:
         unary = {**self._management.calls(), **self._completions.calls(), "Hello": _hello}
@@ -48,18 +51,18 @@ class DurableTaskService:
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     def drain(self) -> None:
-        """Ends the streams cleanly, which makes every client connect again."""
+        """Ends the streams cleanly, which makes every client connect again, and takes no others."""
+        self._drains = True
         for worker in self._workers:
             worker.close()
 
     async def work_items(self, request: bytes, context: Context) -> None:
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         try:
-            stream = open_stream(request, metadata=metadata)
+            worker = self._new_worker(open_stream(request, metadata=metadata), context.peer())
         except Exception as error:  # noqa: BLE001 - the edge of the call
             return await _refuse(context, error)
-        name = stream.worker_id or context.peer()
-        worker = DurableTaskWorker(f"{name}/{next(self._numbers)}", stream, self._pasts)
+        stream = worker.stream
         _log.info("worker connected", extra={"worker": worker.id, "dialect": stream.dialect.name})
         self._workers.add(worker)
         self._host.pool.connect(worker)
@@ -72,6 +75,12 @@ class DurableTaskService:
             worker.close()
             self._host.pool.disconnect(worker)
             _log.info("worker disconnected", extra={"worker": worker.id})
+
+    def _new_worker(self, stream: Stream, peer: str) -> DurableTaskWorker:
+        if self._drains:
+            raise Unavailable("this sidecar is shutting down; connect again")
+        name = f"{stream.worker_id or peer}/{next(self._numbers)}"
+        return DurableTaskWorker(name, stream, pasts=self._pasts, clock=self._host.clock)
 
     async def stream_history(self, request: bytes, context: Context) -> None:
         try:
@@ -105,4 +114,4 @@ def _named(call: Call) -> Callable[[bytes, Context], Awaitable[bytes]]:
 
 async def _refuse(context: Context, error: Exception) -> None:
     answer = answer_to(error)
-    await context.abort(answer.code, answer.text)
+    await context.abort(answer.code, answer.text[:TEXT_MAX])

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from holdfast_kit.clock import Clock, Handle
 from holdfast_proto.actions import Action
 from holdfast_proto.codec import Kind
 from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask
@@ -22,9 +23,10 @@ PING_PERIOD: Final = 30.0  # seconds; the strictest client gives up a stream tha
 
 
 class DurableTaskWorker:
-    def __init__(self, worker_id: str, stream: Stream, pasts: Pasts) -> None:
+    def __init__(self, worker_id: str, stream: Stream, *, pasts: Pasts, clock: Clock) -> None:
         self.id = worker_id
         self.stream = stream
+        self.echoes_tokens = False  # known from its first answer
         self._turns_max = min(stream.workflows_max or OUTSTANDING, OUTSTANDING_MAX)
         self._activities_max = min(stream.activities_max or OUTSTANDING, OUTSTANDING_MAX)
         self._turns: dict[int, TurnTask] = {}
@@ -35,6 +37,9 @@ class DurableTaskWorker:
         self._frames: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._is_closed = False
+        self._is_quiet = True  # nothing was sent since the last tick
+        self._clock = clock
+        self._ticker: Handle | None = clock.call_later(PING_PERIOD, self._tick) if stream.ping else None
 
     # -- the pool's side -------------------------------------------------------------------------------------------
 
@@ -71,7 +76,7 @@ class DurableTaskWorker:
             trace=task.turn_trace if task.dialect == self.stream.dialect.value else b"",
             cached=cached,
         )
-        self._send(words.turn_item(call, self._token(Work.TURN, task.instance_id, task.token)))
+        self._send(words.turn_item(call, write_token(Token(Work.TURN, task.token))))
 
     def push_activity(self, task: ActivityTask) -> None:
         self._activities[task.token] = task
@@ -87,8 +92,7 @@ class DurableTaskWorker:
             tags=event.tags,
             task_execution_id=event.task_execution_id,
         )
-        token = self._token(Work.ACTIVITY, task.instance_id, task.token)
-        self._send(self.stream.words.activity_item(call, token))
+        self._send(self.stream.words.activity_item(call, write_token(Token(Work.ACTIVITY, task.token))))
 
     def cancel_activity(self, task: ActivityTask, reason: CancelReason) -> None:
         """These clients have no word for it: the activity runs on, its answer is for nobody."""
@@ -99,58 +103,54 @@ class DurableTaskWorker:
     def _past(self, task: TurnTask, kinds: frozenset[Kind]) -> tuple[bytes | bytearray, int]:
         return self._holdings.since(task, kinds) if self.stream.caches_history else (self._pasts.of(task, kinds), 0)
 
-    def _token(self, work: Work, instance_id: str, number: int) -> str:
-        return write_token(
-            Token(
-                dialect=self.stream.dialect, work=work, instance_id=instance_id, generation=0, number=0, dispatch=number
-            )
-        )
-
     # -- the stream's side -----------------------------------------------------------------------------------------
 
     def read_turn_answer(self, data: bytes) -> TurnAnswer:
         self.stream = after_answer(self.stream, data)
         return self.stream.words.read_turn_answer(data)
 
-    def whole(self, token: int, answer: TurnAnswer) -> tuple[Action, ...] | None:
-        """The actions of an answer that may come in chunks; None until the last of them is here."""
-        if answer.is_partial:
-            self._partial.setdefault(token, []).extend(answer.actions)
-            return None
-        return (*self._partial.pop(token, ()), *answer.actions)
+    def whole(self, token: int, answer: TurnAnswer, *, actions_max: int) -> tuple[Action, ...] | None:
+        """The actions of an answer that may come in chunks; None until the last of them is here, or they are too many
+        anyway."""
+        actions = (*self._partial.pop(token, ()), *answer.actions)
+        if not answer.is_partial or len(actions) > actions_max:
+            return actions
+        self._partial[token] = list(actions)
+        return None
 
     def turn_finished(self, token: int) -> None:
         self._turns.pop(token, None)
+        self._partial.pop(token, None)
 
     def activity_finished(self, token: int) -> None:
         self._activities.pop(token, None)
 
-    def resend_whole(self, task: TurnTask) -> None:
-        """The worker lost what it had cached."""
-        self.forget(task.instance_id)
-        self.push_turn(task)
-
     def close(self) -> None:
         self._is_closed = True
         self._wake.set()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    async def next(self) -> bytes | None:
+        """The next frame; None when the stream shall end. Ends at once: what is left goes to others."""
+        while not self._is_closed:
+            if self._frames:
+                return self._frames.popleft()
+            self._wake.clear()
+            await self._wake.wait()
+        return None
 
     def _send(self, frame: bytes) -> None:
+        self._is_quiet = False
         self._frames.append(frame)
         self._wake.set()
 
-    async def next(self) -> bytes | None:
-        """The next work item, or a ping when there was none for a while; None when the stream shall end."""
-        while not self._frames:
-            if self._is_closed:
-                return None
-            self._wake.clear()
-            try:
-                async with asyncio.timeout(PING_PERIOD):
-                    await self._wake.wait()
-            except TimeoutError:
-                if self.stream.ping:
-                    return self.stream.ping
-        return self._frames.popleft()
+    def _tick(self) -> None:
+        """Only where `stream.ping` is a frame that the client knows."""
+        if self._is_quiet and not self._frames:
+            self._send(self.stream.ping)
+        self._is_quiet = True
+        self._ticker = self._clock.call_later(PING_PERIOD, self._tick)
 
 
 def _wants(names: Mapping[str, frozenset[str]], name: str, version: str | None) -> bool:
