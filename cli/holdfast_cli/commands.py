@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "dev": Command("holdfast_sidecar.__main__:dev", "run a sidecar on this machine, state in .holdfast", "sidecar"),
     "sidecar": Command("holdfast_sidecar.__main__:main", "run a sidecar as it is deployed", "sidecar"),
     "placement": Command("holdfast_placement.__main__:main", "run the service that places partitions", "placement"),
+    "cluster": Command("holdfast_cli.cluster.run:main", "start a whole cluster on this machine", "cluster"),
     "certs": Command("holdfast_cli.certs:main", "make certificates for development", "certs"),
     "inspect": Command("holdfast_cli.inspect:main", "show what is stored of an instance, key by key", "sidecar"),
 }
