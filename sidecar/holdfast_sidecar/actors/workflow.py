@@ -40,7 +40,7 @@ from holdfast_sidecar.core.instance import Arrival, Instance, revive, take
 from holdfast_sidecar.core.messages import ActivityAnswer, Message, Purge, decode_message
 from holdfast_sidecar.core.receive import Decided, Deleted, Done, Place, Received, Refused, Taken, fire_timer, receive
 from holdfast_sidecar.core.repair import recover
-from holdfast_sidecar.core.state import Commit, Reminder, Stall, Stored
+from holdfast_sidecar.core.state import Commit, Reminder, Stall, Stored, View
 from holdfast_sidecar.core.turn import Contradiction, Turn, TurnResult, close_turn, open_turn
 from holdfast_sidecar.stores.contract import Outcome, StoreError, StoreFull
 
@@ -158,8 +158,8 @@ class WorkflowActor:
 
     @property
     def is_turning(self) -> bool:
-        """A worker thinks about it, or what came of that is being written."""
-        return self._committing or (self._turn_task is not None and self._turn_task.token != 0)
+        """A worker thinks about it, or what came of that, or anything else that it has taken, is being written."""
+        return self._committing or bool(self._waiting) or (self._turn_task is not None and self._turn_task.token != 0)
 
     @property
     def instance(self) -> Instance | None:
@@ -209,9 +209,9 @@ class WorkflowActor:
                 if self._instance is not None and self._instance.needs_save:
                     self._waiting.append((message, reply))
                 else:
-                    reply(None)
+                    self._answer_unwritten(None, message, reply)
             case Refused(error=error):
-                reply(error)
+                self._answer_unwritten(error, message, reply)
             case Taken():
                 self._waiting.append((message, reply))
             case Decided(decision=decision, instance=instance):
@@ -224,6 +224,38 @@ class WorkflowActor:
                 self._delete(commit, message, reply)
             case _:
                 assert_never(received)
+
+    def _answer_unwritten(self, answer: HoldfastError | None, message: Incoming, reply: Reply) -> None:
+        """No commit will show whether this is still the owner. One that lost its partition and does not know it would
+        answer from a memory that has grown old; so the store is asked whether anything was written since."""
+        if reply is no_reply or isinstance(message, Reminder | Fused):
+            reply(answer)
+            return
+        version = 0 if self._instance is None else self._instance.record.version
+
+        def looked(found: View | StoreError | None) -> None:
+            if isinstance(found, StoreError):
+                reply(_told(found, self.id))
+            elif (0 if found is None else found.record.version) == version:
+                reply(answer)
+            else:
+                self._distrust(0 if found is None else found.record.version)
+                self._host.post(message, reply)
+
+        self._host.loader.look(self.place.partition, self.id, looked)
+
+    def _distrust(self, version: int) -> None:
+        """The store holds this version. Unless it is the one known here, what is known here is worth nothing."""
+        if self._is_busy or self._is_abandoned or not self._is_known:
+            return
+        if version != (0 if self._instance is None else self._instance.record.version):
+            self._forget()
+
+    def _forget(self) -> None:
+        self._drop_turn()
+        self._forget_at_worker()
+        self._is_known, self._instance = False, None
+        self._recovers = True
 
     def _consider(self, instance: Instance) -> None:
         """Nothing is left to handle: run a turn if one is due, and do not let what arrived stay unsaved for long."""
@@ -496,15 +528,12 @@ class WorkflowActor:
         if self._is_abandoned:
             _answer(waiting, NotOwner(f"instance {self.id!r}: it is not on this host any more; ask its owner"))
             return
-        self._drop_turn()
-        self._forget_at_worker()
-        self._is_known, self._instance = False, None
+        self._forget()
         self._failures += 1
         if self._failures >= FAILURES_MAX or isinstance(outcome, StoreFull):
             _answer(waiting, _told(outcome, self.id))
         else:
             self._queue.extendleft((message, reply) for message, reply in reversed(waiting) if message is not None)
-        self._recovers = True
         self._doubts = self._doubts or isinstance(outcome, StoreError)
         self._retry_later(immediately=outcome is Outcome.CONFLICT)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from holdfast_proto.actions import CompleteWorkflow, SendEvent, Stall, StartChild
 from holdfast_proto.history import EventReceived, StallReason, Status
 from holdfast_sidecar.actors.workflow import SAVE_AFTER
-from holdfast_sidecar.core.errors import NotOwner
+from holdfast_sidecar.core.errors import NotOwner, Unavailable
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.turn import TurnResult
-from tests.unit.sidecar.actors.house import House
+from holdfast_sidecar.stores.faults import FailBefore, Slow
+from tests.unit.sidecar.actors.house import Ask, House
 from tests.unit.sidecar.core.stage import ID, RESUME, SECOND, SUSPEND, activity, event, start, timer
 
 COMPLETE = CompleteWorkflow(seq=9, status=Status.COMPLETED)
@@ -214,3 +215,30 @@ def test_idle_instances_are_not_loaded_by_a_restart(house: House) -> None:
     restart(house)
     assert house.host.counters.loads == 0
     assert house.host.actors == 0
+
+
+def test_a_host_that_was_replaced_does_not_answer_from_an_old_memory(house: House) -> None:
+    house.tell(start())
+    house.turn()
+    old = house.host
+    house.boot()
+    assert house.tell(SUSPEND).is_ok
+    resumed, started_again = Ask(), Ask()
+    old.post(RESUME, resumed)
+    house.loop.settle()
+    assert isinstance(resumed.error, NotOwner)
+    assert house.status() is Status.SUSPENDED
+    old.post(start(ID, "run-2"), started_again)
+    house.loop.settle()
+    assert isinstance(started_again.error, NotOwner)
+
+
+def test_an_answer_that_needs_no_commit_waits_for_the_store(house: House) -> None:
+    house.tell(start())
+    house.fail({"view": [FailBefore()]})
+    assert isinstance(house.tell(RESUME).error, Unavailable)
+    house.fail({"view": [Slow(before=1.0)]})
+    asked = house.tell(RESUME)
+    assert not asked.is_answered
+    house.advance(1.1)
+    assert asked.is_ok

@@ -332,6 +332,18 @@ def test_a_host_that_drains_lets_turns_end_and_starts_no_others(house: House) ->
     assert house.worker.turns_seen == 1
 
 
+def test_a_host_that_drains_writes_what_it_has_taken_before(house: House) -> None:
+    house.tell(start())
+    house.turn(activity(0))
+    house.host.pause(is_paused=True)
+    answered = house.answer_soon(0)
+    draining = house.loop.create_task(house.host.drain(5.0))
+    house.advance(0.1)
+    assert draining.done()
+    assert answered.is_ok
+    assert [type(fact) for fact in house.inbox()] == [ActivityCompleted]
+
+
 def test_a_host_without_a_worker_drains_at_once(house: House) -> None:
     house.disconnect()
     house.tell(start())
