@@ -437,5 +437,5 @@ async def drain(host: Host, services: Sequence[GrpcService], clock: Clock, *, li
         await clock.sleep(_POLL)
     for service in services:
         service.drain()
-    await host.drain(_SETTLE)
+    await host.drain(max(_SETTLE, deadline - clock.monotonic()))
     host.release(tuple(host.owned))

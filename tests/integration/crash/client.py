@@ -142,8 +142,9 @@ class Crowd:
         while True:
             try:
                 return await self._client.ask(request)
-            except (SidecarUnavailable, LimitReached):
+            except (SidecarUnavailable, LimitReached) as error:
                 self.refused += 1
+                print(f"asking again: {error}", flush=True)
                 await asyncio.sleep(_AGAIN_S)
 
     def _write(self, ack: Ack) -> None:

@@ -84,7 +84,7 @@ class _Stream:
 
     async def next(self) -> bytes | None:
         """The next frame; None when the client has hung up and every request is answered, or when it was told that
-        the sidecar stops: an answer that says so would look like an error to it."""
+        the sidecar stops: it asks again elsewhere."""
         if self._has_drained:
             return None
         while not (self._replies or self._drains):
@@ -137,6 +137,8 @@ class _Stream:
         self._reply(pb.Reply(id=request.id, error=error_of(error)))
 
     def _reply(self, reply: pb.Reply) -> None:
+        if self._drains:  # from here on an answer may say that we stop, which the caller need not know
+            return
         self._replies.append(reply)
         self._wake.set()
 
