@@ -1,10 +1,11 @@
 """Durable workflows: plain async code that survives crashes."""
 
 from holdfast._replay.operations import Call
+from holdfast._requests import StartOptions
 from holdfast._state import Filter, Instance, Page
-from holdfast._worker.activities import ActivityInfo, current_activity
+from holdfast._worker.info import ActivityInfo, current_activity
 from holdfast.authoring import Activity, Workflow, activity, workflow
-from holdfast.client import Client, Handle, StartOptions
+from holdfast.client import Client, Handle
 from holdfast.context import Context
 from holdfast.errors import (
     ActivityCanceled,

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from holdfast import serialization
-from holdfast._connection import CLOCK
 from holdfast_proto.codec.values import failure_of
 from holdfast_proto.history import Failure, Status
 from holdfast_proto.v1 import client_pb2 as pb
@@ -121,13 +120,15 @@ def filter_message(wanted: Filter | None) -> pb.InstanceFilter:
     )
 
 
-def nanoseconds(at: datetime | None, after: timedelta | float | None) -> int:
+def nanoseconds(at: datetime | None, after: timedelta | float | None, *, now: int) -> int:
     """When to start: 0 is now."""
     if at is not None and after is not None:
         raise ValueError("start: expected at or after, found both")
     if after is not None:
         seconds = after.total_seconds() if isinstance(after, timedelta) else after
-        return CLOCK.now_ns() + round(seconds * _NANOS)
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"start(after): expected a number of seconds from 0 on, found {after!r}")
+        return now + round(seconds * _NANOS)
     return _at(at)
 
 

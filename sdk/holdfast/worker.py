@@ -4,6 +4,10 @@
         ...                                  # or: await holdfast.Worker(checkout, charge).run()
 
 It dials out and needs no port. When the sidecar goes away it connects again, for ever, and says so in the log.
+
+    connecting --welcome--> working --stop()--> draining --all answered, or drain_limit--> ended
+        ^                      |
+        +--- pause, longer ----+   the stream broke
 """
 
 from __future__ import annotations
@@ -12,21 +16,18 @@ import asyncio
 import logging
 import os
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self
 
-import grpc
-
-from holdfast._connection import FATAL, IDS, Endpoint, reconnecting, sdk_name
+from holdfast._connection import IDS, Connection, Disconnected, Reconnecting, connection_of, sdk_name, talk
 from holdfast._worker.activities import Activities
 from holdfast._worker.frames import Frames
 from holdfast._worker.turns import Turns
 from holdfast._worker.watchdog import Watchdog
-from holdfast.errors import WorkerRefused
+from holdfast.errors import HoldfastError, WorkerRefused
 from holdfast.registry import Registry
-from holdfast_kit.backoff import Backoff
 from holdfast_proto.v1 import worker_pb2 as pb
 
 _log = logging.getLogger("holdfast.worker")
@@ -34,24 +35,28 @@ _log = logging.getLogger("holdfast.worker")
 METHOD: Final = "/holdfast.v1.Worker/Work"
 PROTOCOL: Final = 1
 CAPABILITIES: Final = ("fused", "cancel", "heartbeat", "local-first")
-
-
-_Call: TypeAlias = "grpc.aio.StreamStreamCall[pb.WorkerFrame, pb.SidecarFrame]"  # generic only for type checkers
+ALIVE_EVERY: Final = 5.0  # seconds between two touches of the liveness file; probes look every ten or so
+_ANY_SIZE: Final = 1 << 62
 
 
 class Worker:
     """`offers`: workflows, activities, objects with activity methods, modules.
 
-    `turn_slots`, `activity_slots`: how much is sent here at once. `cache_max`: how many workflows are kept alive
-    between their turns; what does not fit is replayed. `drain_limit`: seconds that running activities get at the end.
-    `blocked_after`: seconds after which a workflow that does not yield is reported with its stack.
-    `liveness_file` is touched while the worker is connected, for probes.
+    `address`, `namespace`, `token`: as for holdfast.Client.
+    `turn_slots`, `activity_slots`: how much is sent here at once. `threads`, `processes`: of what is sent, how many
+    sync activities run side by side. `cache_max`: how many workflows are kept alive between their turns; what does not
+    fit is replayed. `drain_limit`: seconds that running activities get at the end. `blocked_after`: seconds after which
+    a workflow that does not yield is reported with its stack; 0 never does. `liveness_file` is touched every few
+    seconds while the worker is connected and its loop turns, for probes.
+
+    `replay_every_turn` is for tests: each turn is also decided by a run built anew from the whole history, and must be
+    decided the same way, else the instance stalls and says what differs. It finds what depends on anything but history.
     """
 
     def __init__(
         self,
         *offers: object,
-        address: str = "",
+        address: str | Connection = "",
         namespace: str = "",
         token: str = "",
         name: str = "",
@@ -63,10 +68,12 @@ class Worker:
         drain_limit: float = 30.0,
         blocked_after: float = 2.0,
         liveness_file: str | os.PathLike[str] | None = None,
+        replay_every_turn: bool = False,
     ) -> None:
+        _check(turn_slots=turn_slots, activity_slots=activity_slots, threads=threads)
         self.registry = Registry(*offers)
         self.name = name or f"{socket.gethostname()}:{os.getpid()}:{IDS.token()[:8]}"
-        self._endpoint = Endpoint(address, namespace, token)
+        self._connection = connection_of(address, namespace, token)
         self._turn_slots = turn_slots
         self._activity_slots = activity_slots
         self._threads = threads
@@ -74,21 +81,28 @@ class Worker:
         self._cache_max = cache_max
         self._drain_limit = drain_limit
         self._blocked_after = blocked_after
+        self._replay_every_turn = replay_every_turn
         self._liveness_file = None if liveness_file is None else Path(liveness_file)
         self._connected = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._activities: Activities | None = None
+        self.left_behind = 0
 
     # -- life ------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         """Starts in the background; waits until the sidecar has welcomed it, or raises what it was refused for."""
         # Its parent is this context manager, which no TaskGroup can be: `async with` must return while it runs.
-        self._task = asyncio.get_running_loop().create_task(self.run(), name=f"holdfast worker {self.name}")
-        self._task.add_done_callback(lambda _: self._connected.set())
-        await self._connected.wait()
-        if self._task.done():
-            self._task.result()
+        task = self._task = asyncio.get_running_loop().create_task(self.run(), name=f"holdfast worker {self.name}")
+        task.add_done_callback(self._ended)
+        try:
+            await self._connected.wait()
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if task.done():
+            task.result()
         return self
 
     async def __aexit__(
@@ -104,99 +118,105 @@ class Worker:
 
     async def run(self) -> None:
         """Works until `stop`. Raises WorkerRefused when the sidecar says that it will never serve this worker."""
-        reason: BaseException | None = None
-        watchdog = Watchdog(self._blocked_after)
-        turns = Turns(self.registry, Frames(), cache_max=self._cache_max, watched=watchdog.watch)
-        try:
+        if self._activities is not None:
+            raise HoldfastError(f"worker {self.name}: it ran already; a worker has one life, make a new one")
+        ended: HoldfastError | None = None
+        with Watchdog(self._blocked_after) as watchdog:
+            turns = self._make_turns(watchdog)
             async with asyncio.TaskGroup() as group:
-                activities = Activities(
+                activities = self._activities = Activities(
                     self.registry,
-                    Frames(),
                     group,
+                    slots=self._activity_slots,
                     threads=self._threads,
                     processes=self._processes,
                     fuse=turns.fuse,
                 )
                 try:
                     await self._work_for_ever(turns, activities)
-                finally:
-                    activities.close()
-        except* WorkerRefused as refused:
-            reason = refused.exceptions[0]
-        finally:
-            watchdog.stop()
-        if reason is not None:
-            raise reason
-
-    async def _work_for_ever(self, turns: Turns, activities: Activities) -> None:
-        backoff = reconnecting()
-        while not self._stopping.is_set():
-            try:
-                await self._one_stream(turns, activities, backoff)
-            except grpc.aio.AioRpcError as error:
-                if error.code() in FATAL:
-                    raise WorkerRefused(f"the sidecar at {self._endpoint.target} refused: {error.details()}") from error
-                self._say_away(error.details() or str(error.code()), backoff)
-            if not self._stopping.is_set():
-                await self._pause(backoff.next())
-
-    def _say_away(self, reason: str, backoff: Backoff) -> None:
-        """Once when it begins, then rarely: a sidecar that is away for an hour is one line a minute, not thousands."""
-        if backoff.failures in (0, 3) or backoff.failures % 20 == 0:
-            _log.warning(
-                "no sidecar at %s (%s), trying again; is `holdfast dev` running?", self._endpoint.target, reason
-            )
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
-
-    # -- one stream ------------------------------------------------------------------------------------------------
-
-    async def _one_stream(self, turns: Turns, activities: Activities, backoff: Backoff) -> None:
-        frames = Frames()
-        turns.connected(frames)
-        activities.connected(frames)
-        async with self._endpoint.channel() as channel:
-            call: _Call = channel.stream_stream(
-                METHOD,
-                request_serializer=_serialized,
-                response_deserializer=pb.SidecarFrame.FromString,
-            )(metadata=self._endpoint.metadata())
-            ended: grpc.aio.AioRpcError | WorkerRefused | None = None
-            async with asyncio.TaskGroup() as group:
-                drainer = group.create_task(self._drain(frames, activities))
-                writer = group.create_task(self._write_for_ever(call, frames))
-                try:
-                    async for frame in call:
-                        self._take(frame, turns, activities, frames, backoff)
-                except (grpc.aio.AioRpcError, WorkerRefused) as error:
+                except HoldfastError as error:
                     ended = error  # raised below: out of the group it would come wrapped
                 finally:
-                    call.cancel()
-                drainer.cancel()
-                writer.cancel()
+                    self.left_behind = activities.close()
         if ended is not None:
             raise ended
 
-    async def _write_for_ever(self, call: _Call, frames: Frames) -> None:
-        """Ends with the stream: what a write would say of a broken one, the reader says better."""
-        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            await call.write(pb.WorkerFrame(hello=self._hello()))
+    def _make_turns(self, watchdog: Watchdog) -> Turns:
+        return Turns(
+            self.registry,
+            self._connection.clock,
+            cache_max=self._cache_max,
+            watched=watchdog.watch,
+            replay_every_turn=self._replay_every_turn,
+        )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and self._connected.is_set():
+            _log.error("worker %s has ended: %s", self.name, error)
+        self._connected.set()
+
+    async def _work_for_ever(self, turns: Turns, activities: Activities) -> None:
+        again = Reconnecting(self._connection, _log)
+        while not self._stopping.is_set():
+            try:
+                await self._one_stream(turns, activities, again)
+                if self._stopping.is_set():
+                    return
+                again.failed("it stops")
+            except Disconnected as error:
+                if error.is_final:
+                    raise WorkerRefused(f"the sidecar at {self._connection.target} refused: {error}") from error
+                again.failed(error)
+            await self._pause(again)
+
+    async def _pause(self, again: Reconnecting) -> None:
+        """Ends early when the worker is stopped."""
+        async with asyncio.TaskGroup() as group:
+            pause = group.create_task(again.pause())
+            stopping = group.create_task(self._stopping.wait())
+            pause.add_done_callback(lambda _: stopping.cancel())
+            stopping.add_done_callback(lambda _: pause.cancel())
+
+    # -- one stream ------------------------------------------------------------------------------------------------
+
+    async def _one_stream(self, turns: Turns, activities: Activities, again: Reconnecting) -> None:
+        frames = Frames()
+        frames.grant(turns=self._turn_slots)
+        turns.connected(frames)
+        activities.connected(frames)
+
+        def take(frame: pb.SidecarFrame) -> bool:
+            self._take(frame, turns, activities, frames, again)
+            return False
+
+        async def give() -> AsyncIterator[pb.WorkerFrame]:
+            yield pb.WorkerFrame(hello=self._hello())
             while (frame := await frames.next()) is not None:
-                await call.write(frame)
-            await call.done_writing()
+                yield frame
+
+        async with self._connection.open(METHOD, pb.WorkerFrame, pb.SidecarFrame) as stream:
+            ended: Disconnected | HoldfastError | None = None
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(self._drain(frames, activities)), group.create_task(self._show_life())]
+                try:
+                    await talk(stream, give, take)
+                except (Disconnected, HoldfastError) as error:
+                    ended = error
+                for task in beside:
+                    task.cancel()
+            if ended is not None:
+                raise ended
 
     def _take(
-        self, frame: pb.SidecarFrame, turns: Turns, activities: Activities, frames: Frames, backoff: Backoff
+        self, frame: pb.SidecarFrame, turns: Turns, activities: Activities, frames: Frames, again: Reconnecting
     ) -> None:
         if frame.HasField("refusal"):
-            raise WorkerRefused(f"the sidecar at {self._endpoint.target} refused: {frame.refusal.text}")
+            raise WorkerRefused(
+                f"the sidecar at {self._connection.target} refused: {frame.refusal.text}", code=frame.refusal.code
+            )
         if frame.HasField("welcome"):
-            self._welcomed(frame.welcome, turns, activities, frames, backoff)
+            again.succeeded()
+            self._welcomed(frame.welcome, turns, activities)
         for drop in frame.drops:
             turns.drop(drop.instance_id)
         for turn in frame.turns:
@@ -207,36 +227,43 @@ class Worker:
             activities.cancel(cancel)
         if frame.ping:
             frames.item().pong = frame.ping
-            self._touch()
         if frame.draining:
-            _log.info("the sidecar at %s stops, finishing what runs", self._endpoint.target)
+            _log.info("the sidecar at %s stops, finishing what runs", self._connection.target)
             frames.close()
 
-    def _welcomed(
-        self, welcome: pb.WorkerWelcome, turns: Turns, activities: Activities, frames: Frames, backoff: Backoff
-    ) -> None:
-        backoff.reset()
-        turns.payload_bytes_max = activities.payload_bytes_max = welcome.payload_bytes_max or 1 << 62
-        frames.grant(turns=self._turn_slots, activities=self._activity_slots)
-        _log.info("worker %s connected to %s (%s)", self.name, self._endpoint.target, welcome.sidecar)
-        self._touch()
+    def _welcomed(self, welcome: pb.WorkerWelcome, turns: Turns, activities: Activities) -> None:
+        turns.payload_bytes_max = activities.payload_bytes_max = welcome.payload_bytes_max or _ANY_SIZE
+        _log.info("worker %s connected to %s (%s)", self.name, self._connection.target, welcome.sidecar)
         self._connected.set()
 
     async def _drain(self, frames: Frames, activities: Activities) -> None:
         """Once asked to stop: says so, waits for running activities, hangs up."""
         await self._stopping.wait()
         frames.item().draining = True
+        activities.drain()
         try:
             async with asyncio.timeout(self._drain_limit):
                 await activities.idle.wait()
         except TimeoutError:
-            _log.warning("%d activities still run after %.0f s, leaving them", len(activities), self._drain_limit)
+            _log.warning(
+                "%d activities still run after %.0f s, leaving them to another worker",
+                len(activities),
+                self._drain_limit,
+            )
         frames.close()
+
+    async def _show_life(self) -> None:
+        if self._liveness_file is None:
+            return
+        await self._connected.wait()
+        while True:
+            self._liveness_file.touch()
+            await asyncio.sleep(ALIVE_EVERY)
 
     def _hello(self) -> pb.WorkerHello:
         hello = pb.WorkerHello(
             protocol=PROTOCOL,
-            namespace=self._endpoint.namespace,
+            namespace=self._connection.namespace,
             worker_id=self.name,
             sdk=sdk_name(),
             capabilities=CAPABILITIES,
@@ -249,10 +276,8 @@ class Worker:
             hello.workflows.add(name=name, versions=versions)
         return hello
 
-    def _touch(self) -> None:
-        if self._liveness_file is not None:
-            self._liveness_file.touch()
 
-
-def _serialized(frame: pb.WorkerFrame) -> bytes:
-    return frame.SerializeToString()
+def _check(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"Worker({name}): expected at least 1, found {count}")

@@ -18,7 +18,7 @@ from typing import Final
 from zlib import crc32
 
 import holdfast
-from holdfast._worker.activities import current_activity
+from holdfast import current_activity
 from holdfast.worker import Worker
 
 PRIME: Final = 1_000_003

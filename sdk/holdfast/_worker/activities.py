@@ -1,96 +1,76 @@
-"""Activities at the worker: async ones as tasks, sync ones in threads, CPU-bound ones in processes on request."""
+"""Activities at the worker: each a task that runs the user's function and hands on its answer.
+
+sent --take--> running --ended--> answered, together with what else ended in the same pass of the loop
+                  |
+                  +-- stream broke --> orphaned --sent again--> running (the same run, under its new token)
+                                          |
+                                          +-- ended: its answer is nobody's, and it will be run again
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import logging
-import multiprocessing
-import threading
 from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from msgspec.structs import replace
 
 from holdfast._replay.failures import failure_of
+from holdfast._worker.executors import Executors
 from holdfast._worker.frames import Frames
+from holdfast._worker.info import ActivityInfo, current
 from holdfast._worker.turns import Answer, fill_answer
 from holdfast.authoring import Activity
-from holdfast.errors import ActivityCanceled, HoldfastError, PayloadTooLarge
+from holdfast.errors import ActivityCanceled, PayloadError, PayloadTooLarge
 from holdfast.registry import Registry
 from holdfast_proto.codec import Unreadable, event_of
 from holdfast_proto.history import ActivityCompleted, ActivityFailed, ActivityScheduled, Failure
 from holdfast_proto.v1 import worker_pb2 as pb
 
 _log = logging.getLogger("holdfast.worker")
-_INSTANCE_ENDED: Final = (pb.Cancel.INSTANCE_ENDED, pb.Cancel.LOST)
+
+_NO_TOKEN: Final = 0
+_Key: TypeAlias = tuple[str, str, int]
 
 
-@dataclass(slots=True)
-class ActivityInfo:
-    """What an activity may know of the call that it serves."""
+class Running:
+    """`token` names the sending that waits for the answer; without one nobody does."""
 
-    name: str
-    instance_id: str
-    execution_id: str
-    workflow_name: str
-    seq: int
-    attempt: int  # of this sending; above 1 after a crash or a lost worker
-    task_execution_id: str  # the same for all retries of one call: a key for idempotency
-    tags: dict[str, str]
-    heartbeat_details: str | None = None  # the last that an earlier sending reported
-    beat: Callable[[str | None], None] = field(default=lambda _: None, repr=False)
-    canceled: threading.Event = field(default_factory=threading.Event, repr=False)
+    __slots__ = ("info", "task", "token")
 
-    @property
-    def is_canceled(self) -> bool:
-        """Whether somebody asked it to stop. An async activity gets CancelledError; a sync one has to look here."""
-        return self.canceled.is_set()
+    task: asyncio.Task[None]
 
-    def heartbeat(self, details: str | None = None) -> None:
-        """Says that the activity is alive. Raises ActivityCanceled once it has been asked to stop. From any thread."""
-        if self.canceled.is_set():
-            raise ActivityCanceled(f"activity {self.name!r}: it was asked to stop")
-        self.beat(details)
-
-
-_current: contextvars.ContextVar[ActivityInfo] = contextvars.ContextVar("holdfast_activity")
-
-
-def current_activity() -> ActivityInfo:
-    """The call that the running activity serves. Raises HoldfastError outside of one."""
-    try:
-        return _current.get()
-    except LookupError:
-        raise HoldfastError("current_activity(): expected to run inside an activity, found none") from None
+    def __init__(self, token: int, info: ActivityInfo) -> None:
+        self.token = token
+        self.info = info
 
 
 class Activities:
-    """Runs what is sent, gathers the answers of one pass of the loop by instance, and hands them on together."""
-
     def __init__(
         self,
         registry: Registry,
-        frames: Frames,
         group: asyncio.TaskGroup,
         *,
+        slots: int,
         threads: int,
         processes: int,
-        fuse: Callable[[str, str, list[Answer]], bool],
+        fuse: Callable[[str, str, Sequence[Answer]], bool],
     ) -> None:
         self._registry = registry
-        self._frames = frames
+        self._frames = Frames()
+        self._slots = slots
         self._group = group
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="holdfast-activity")
-        self._processes: ProcessPoolExecutor | None = None
-        self._processes_max = processes
+        self._executors = Executors(threads=threads, processes=processes)
         self._fuse = fuse
-        self._running: dict[int, tuple[asyncio.Task[None], ActivityInfo]] = {}
+        self._running: set[Running] = set()
+        self._by_token: dict[int, Running] = {}
+        self._orphans: dict[_Key, Running] = {}
         self._answers: defaultdict[tuple[str, str], list[Answer]] = defaultdict(list)
-        self._is_flushing = False
-        self._lost: set[int] = set()
+        self._is_flushing = self._is_draining = False
         self.payload_bytes_max = 1 << 62
         self.idle = asyncio.Event()
         self.idle.set()
@@ -98,16 +78,33 @@ class Activities:
     def __len__(self) -> int:
         return len(self._running)
 
-    def connected(self, frames: Frames) -> None:
-        """A new stream: what still runs for the old one is answered to nobody."""
-        self._frames = frames
-        self._lost.update(self._running)
-        self._answers.clear()
+    # -- streams ---------------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._processes is not None:
-            self._processes.shutdown(wait=False, cancel_futures=True)
+    def connected(self, frames: Frames) -> None:
+        """A new stream: what runs for the old one goes on, in case that it is sent here again."""
+        self._frames = frames
+        frames.grant(activities=max(0, self._slots - len(self._running)))
+        self._answers.clear()
+        for running in self._running:
+            running.token = _NO_TOKEN
+            if not running.info.is_canceled:
+                self._orphans[_key(running.info)] = running
+        self._by_token.clear()
+
+    def drain(self) -> None:
+        """What comes from now on goes back."""
+        self._is_draining = True
+
+    def close(self) -> int:
+        """Asks what still runs to stop and waits for nothing. Gives how many there were."""
+        left = len(self._running)
+        for running in self._running:
+            running.info.canceled.set()
+            running.task.cancel()
+        self._executors.close()
+        return left
+
+    # -- what the sidecar says -------------------------------------------------------------------------------------
 
     def take(self, item: pb.Activity) -> None:
         try:
@@ -118,115 +115,114 @@ class Activities:
             return
         if not isinstance(event, ActivityScheduled) or event.name not in self._registry.activities:
             self._abandon(item.token, "this worker has no such activity")
+        elif self._is_draining:
+            self._abandon(item.token, "this worker drains")
+        else:
+            self._begin(item, event)
+
+    def _begin(self, item: pb.Activity, event: ActivityScheduled) -> None:
+        orphan = self._orphans.pop((item.instance_id, item.execution_id, event.seq), None)
+        if orphan is not None:
+            orphan.token = item.token
+            self._by_token[item.token] = orphan
+            self._frames.grant(activities=1)  # its slot was counted as taken already
             return
-        info = ActivityInfo(
-            event.name,
-            item.instance_id,
-            item.execution_id,
-            item.workflow_name,
-            event.seq,
-            item.delivery,
-            event.task_execution_id,
-            event.tags,
-            item.heartbeat_details if item.HasField("heartbeat_details") else None,
-            self._beats(item.token),
-        )
-        task = self._group.create_task(self._run(item.token, self._registry.activities[event.name], event, info))
-        self._running[item.token] = (task, info)
+        running = Running(item.token, _info_of(item, event))
+        running.info.beat = self._beats(running)
+        self._running.add(running)
+        self._by_token[item.token] = running
         self.idle.clear()
+        activity = self._registry.activities[event.name]
+        running.task = self._group.create_task(self._run(running, activity, event))
 
     def cancel(self, cancel: pb.Cancel) -> None:
-        entry = self._running.get(cancel.token)
-        if entry is None:
+        running = self._by_token.get(cancel.token)
+        if running is None:
             return
-        task, info = entry
-        info.canceled.set()
-        if cancel.reason in _INSTANCE_ENDED:
-            self._lost.add(cancel.token)
-        if self._registry.activities[info.name].is_async:
-            task.cancel()
+        running.info.canceled.set()
+        if cancel.reason != pb.Cancel.REQUESTED:  # the sidecar has answered in our place
+            running.token = _NO_TOKEN
+            del self._by_token[cancel.token]
+        if self._registry.activities[running.info.name].is_async:
+            running.task.cancel()
 
-    async def _run(
-        self, token: int, activity: Activity[..., Any], event: ActivityScheduled, info: ActivityInfo
-    ) -> None:
+    # -- one run ---------------------------------------------------------------------------------------------------
+
+    async def _run(self, running: Running, activity: Activity[..., Any], event: ActivityScheduled) -> None:
         answer: ActivityCompleted | ActivityFailed
         try:
-            payload = await self._call(activity, event, info)
+            payload = await self._call(activity, event, running.info)
             self._check_size(activity, payload)
             answer = ActivityCompleted(at=0, seq=event.seq, result=payload)
-        except asyncio.CancelledError:
-            if not info.is_canceled:
-                self._ended(token)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling() and not running.info.is_canceled:
+                self._ended(running)  # the worker itself is cancelled
                 raise
-            failure = Failure(
-                kind="ActivityCanceled", message=f"activity {event.name!r}: it was asked to stop", is_non_retryable=True
-            )
-            answer = ActivityFailed(at=0, seq=event.seq, failure=failure)
-        except Exception as error:  # noqa: BLE001 - the user's error is a value of ours
-            answer = ActivityFailed(at=0, seq=event.seq, failure=failure_of(error))
-        self._finished(token, info, answer)
+            answer = ActivityFailed(at=0, seq=event.seq, failure=_failure(error, running.info))
+        except (KeyboardInterrupt, GeneratorExit):
+            self._ended(running)
+            raise
+        except BaseException as error:  # noqa: BLE001 - the user's error, sys.exit() included, is a value of ours
+            answer = ActivityFailed(at=0, seq=event.seq, failure=_failure(error, running.info))
+        self._answer(running, answer)
+        self._ended(running)
 
     async def _call(self, activity: Activity[..., Any], event: ActivityScheduled, info: ActivityInfo) -> str | None:
         arguments = activity.signature.decode(event.input)
         if activity.is_async:
-            _current.set(info)
+            current.set(info)
             result = await activity(*arguments)
+        elif activity.in_process:
+            result = await self._executors.in_process(activity, *arguments)
         else:
-            call: Callable[..., Any] = activity.function if activity.owner is None else activity
-            if activity.in_process:
-                result = await self._loop.run_in_executor(self._pool(), call, *arguments)
-            else:
-                context = contextvars.copy_context()
-                context.run(_current.set, info)
-                result = await self._loop.run_in_executor(self._threads, lambda: context.run(call, *arguments))
+            context = contextvars.copy_context()
+            context.run(current.set, info)
+            result = await self._executors.in_thread(context, activity, *arguments)
         return activity.signature.encode_result(result)
-
-    def _pool(self) -> Executor:
-        """Processes are spawned, never forked: gRPC does not survive a fork."""
-        if self._processes is None:
-            self._processes = ProcessPoolExecutor(self._processes_max, mp_context=multiprocessing.get_context("spawn"))
-        return self._processes
 
     def _check_size(self, activity: Activity[..., Any], payload: str | None) -> None:
         bound = self.payload_bytes_max
         if payload is None or len(payload) * 4 <= bound:
             return
-        size = len(payload.encode())
+        size = len(payload.encode(errors="surrogatepass"))
         if size > bound:
             raise PayloadTooLarge(
                 f"result of {activity.name}(): expected at most {bound} bytes, found {size}; store it elsewhere and "
                 "return a reference"
             )
 
-    def _beats(self, token: int) -> Callable[[str | None], None]:
+    def _beats(self, running: Running) -> Callable[[str | None], None]:
+        def send(details: str | None) -> None:
+            if running.token and running in self._running:
+                item = self._frames.item().heartbeats.add()
+                item.token = running.token
+                if details is not None:
+                    item.details = details
+
         def beat(details: str | None) -> None:
-            self._loop.call_soon_threadsafe(self._send_beat, token, details)
+            self._loop.call_soon_threadsafe(send, details)
 
         return beat
 
-    def _send_beat(self, token: int, details: str | None) -> None:
-        if token in self._running and token not in self._lost:
-            item = self._frames.item().heartbeats.add()
-            item.token = token
-            if details is not None:
-                item.details = details
-
     # -- answers ---------------------------------------------------------------------------------------------------
 
-    def _finished(self, token: int, info: ActivityInfo, answer: ActivityCompleted | ActivityFailed) -> None:
-        self._ended(token)
-        if token in self._lost:
-            self._lost.discard(token)
+    def _answer(self, running: Running, answer: ActivityCompleted | ActivityFailed) -> None:
+        if not running.token:
             self._frames.grant(activities=1)
             return
-        self._answers[info.instance_id, info.execution_id].append((token, answer))
+        info = running.info
+        self._answers[info.instance_id, info.execution_id].append((running.token, answer))
         if not self._is_flushing:
             self._is_flushing = True
             self._loop.call_soon(self._flush)
 
-    def _ended(self, token: int) -> None:
-        self._running.pop(token, None)
-        if not self._running:
+    def _ended(self, running: Running) -> None:
+        self._running.discard(running)
+        self._by_token.pop(running.token, None)
+        if self._orphans:
+            self._orphans.pop(_key(running.info), None)
+        if not self._running and not self._is_flushing:
             self.idle.set()
 
     def _flush(self) -> None:
@@ -239,10 +235,40 @@ class Activities:
             if not self._fuse(instance_id, execution_id, answers):
                 for token, answer in answers:
                     fill_answer(self._frames.item().activities.add(), token, answer)
-        self._frames.grant(activities=count)
+        if count:
+            self._frames.grant(activities=count)
+        if not self._running:
+            self.idle.set()
 
     def _abandon(self, token: int, reason: str) -> None:
         done = self._frames.item().activities.add()
         done.token = token
         done.abandoned = reason
         self._frames.grant(activities=1)
+
+
+def _key(info: ActivityInfo) -> _Key:
+    return info.instance_id, info.execution_id, info.seq
+
+
+def _info_of(item: pb.Activity, event: ActivityScheduled) -> ActivityInfo:
+    return ActivityInfo(
+        event.name,
+        item.instance_id,
+        item.execution_id,
+        item.workflow_name,
+        event.seq,
+        item.delivery,
+        event.task_execution_id,
+        event.tags,
+        item.heartbeat_details if item.HasField("heartbeat_details") else None,
+    )
+
+
+def _failure(error: BaseException, info: ActivityInfo) -> Failure:
+    if info.is_canceled and isinstance(error, asyncio.CancelledError | ActivityCanceled):
+        message = f"activity {info.name!r}: it was asked to stop"
+        return Failure(kind="ActivityCanceled", message=message, is_non_retryable=True)
+    failure = failure_of(error)
+    # What does not fit its type, or is too large, will not fit at the next try either.
+    return replace(failure, is_non_retryable=True) if isinstance(error, PayloadError) else failure

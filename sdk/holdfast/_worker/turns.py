@@ -5,6 +5,8 @@ Turn --run cached and counts agree--> advance --> TurnDone
      \\--neither---------------------> needs_history
 
 results of activities of a cached run that waits for nothing else --> advance at once --> FusedStep
+
+With `replay_every_turn` nothing is fused, the history is always asked for, and the cached run only checks the new one.
 """
 
 from __future__ import annotations
@@ -12,15 +14,16 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, UnsetType
 
-from holdfast._connection import CLOCK
 from holdfast._replay.engine import Run, TurnOutcome
+from holdfast._worker.differences import difference
 from holdfast._worker.frames import Frames
-from holdfast.errors import HistoryMismatch, NonDeterminism, VersionNotAvailable
+from holdfast.errors import HistoryMismatch, HoldfastError, NonDeterminism, VersionNotAvailable
 from holdfast.registry import Registry
+from holdfast_kit.clock import Clock
 from holdfast_proto.actions import Action, Stall
 from holdfast_proto.codec import Unreadable, event_of, fill_action
 from holdfast_proto.codec.values import set_failure
@@ -44,10 +47,14 @@ class Cached(Struct):
 
 
 class Turns:
-    def __init__(self, registry: Registry, frames: Frames, *, cache_max: int, watched: Watched) -> None:
+    def __init__(
+        self, registry: Registry, clock: Clock, *, cache_max: int, watched: Watched, replay_every_turn: bool = False
+    ) -> None:
         self._registry = registry
-        self._frames = frames
+        self._clock = clock
+        self._frames = Frames()
         self._cache_max = cache_max
+        self._replay_every_turn = replay_every_turn
         self._watched = watched  # told which instance's code is about to run, and None when it is done
         self._runs: OrderedDict[str, Cached] = OrderedDict()
         self._pieces: dict[int, list[HistoryEvent]] = {}
@@ -90,18 +97,28 @@ class Turns:
 
     def _run(self, turn: pb.Turn, past: Sequence[HistoryEvent], new: Sequence[HistoryEvent], *, is_whole: bool) -> None:
         cached = self._runs.get(turn.instance_id)
-        if is_whole:
-            self.drop(turn.instance_id)
-            run = Run(self._registry, payload_bytes_max=self.payload_bytes_max)
-            cached = Cached(turn.execution_id, run, turn.token, 0)
-        elif cached is None or cached.execution_id != turn.execution_id or cached.run.count != turn.past_count or past:
-            self.drop(turn.instance_id)
+        if not is_whole and (cached is None or self._replay_every_turn or past or not _follows(cached, turn)):
+            if not self._replay_every_turn:
+                self.drop(turn.instance_id)
             self._needs_history(turn)
             return
+        if is_whole or cached is None:
+            self._runs.pop(turn.instance_id, None)
+            before, cached = cached, self._fresh(turn)
+        else:
+            before = None
         cached.turn_token = turn.token
         outcome = self._advance(turn, cached, past, new)
-        if outcome is not None:
+        difference = "" if before is None else self._closed_before(before, turn, outcome, past, new)
+        if outcome is not None and difference:
+            cached.run.close()
+            self._stall(turn, StallReason.NONDETERMINISM, difference)
+        elif outcome is not None:
             self._answer(turn, cached, outcome)
+
+    def _fresh(self, turn: pb.Turn) -> Cached:
+        run = Run(self._registry, report=_report, payload_bytes_max=self.payload_bytes_max)
+        return Cached(turn.execution_id, run, turn.token, 0)
 
     def _advance(
         self, turn: pb.Turn, cached: Cached, past: Sequence[HistoryEvent], new: Sequence[HistoryEvent]
@@ -109,11 +126,11 @@ class Turns:
         """None when the turn was answered with what went wrong."""
         self._watched(turn.instance_id)
         try:
-            if isinstance(new[0], TurnStarted):
+            if new and isinstance(new[0], TurnStarted):
                 cached.turn_time = new[0].at
             return cached.run.advance(new, past=past, is_repaired=turn.is_repaired)
         except NonDeterminism as error:
-            _log.error("workflow code does not fit its history", extra={"instance_id": turn.instance_id})
+            _log.error("workflow code does not fit its history: %s", error, extra={"instance_id": turn.instance_id})
             self._stall(turn, StallReason.NONDETERMINISM, str(error))
         except VersionNotAvailable as error:
             self._stall(turn, StallReason.VERSION_NOT_AVAILABLE, str(error))
@@ -122,11 +139,34 @@ class Turns:
                 self._stall(turn, StallReason.NONDETERMINISM, str(error))
             else:
                 self._needs_history(turn)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not take the worker's other workflows with it
+            _log.exception("a turn failed in a way that it should not", extra={"instance_id": turn.instance_id})
+            self._abandon(turn, f"{type(error).__name__}: {error}")
         finally:
             self._watched(None)
         self.drop(turn.instance_id)
         cached.run.close()
         return None
+
+    def _closed_before(
+        self,
+        before: Cached,
+        turn: pb.Turn,
+        outcome: TurnOutcome | None,
+        past: Sequence[HistoryEvent],
+        new: Sequence[HistoryEvent],
+    ) -> str:
+        """Closes the run that was kept until now. Where it must decide the same: how it differs, "" if it does not."""
+        try:
+            if not self._replay_every_turn or outcome is None or before.execution_id != turn.execution_id:
+                return ""
+            if not past or before.run.count != len(past):  # the sidecar did not take what it decided last
+                return ""
+            return difference(turn.instance_id, kept=before.run.advance(new), built=outcome)
+        except HoldfastError as error:
+            return str(error)
+        finally:
+            before.run.close()
 
     def _answer(self, turn: pb.Turn, cached: Cached, outcome: TurnOutcome) -> None:
         done = self._frames.item().turns.add()
@@ -150,6 +190,12 @@ class Turns:
             forgotten.execution_id = evicted.execution_id
         return True
 
+    def _abandon(self, turn: pb.Turn, reason: str) -> None:
+        done = self._frames.item().turns.add()
+        done.token = turn.token
+        done.abandoned = reason
+        self._frames.grant(turns=1)
+
     def _needs_history(self, turn: pb.Turn) -> None:
         done = self._frames.item().turns.add()
         done.token = turn.token
@@ -170,11 +216,12 @@ class Turns:
             cached is None
             or cached.execution_id != execution_id
             or len(answers) > _MANY
+            or self._replay_every_turn
             or not cached.run.waits_for_activities_only
         ):
             return False
         based_on = cached.run.count
-        cached.turn_time = max(CLOCK.now_ns(), cached.turn_time)
+        cached.turn_time = max(self._clock.now_ns(), cached.turn_time)
         new: list[HistoryEvent] = [TurnStarted(at=cached.turn_time), *(event for _, event in answers)]
         self._watched(instance_id)
         try:
@@ -204,6 +251,23 @@ class Turns:
         forgotten = self._frames.item().forgotten.add()
         forgotten.instance_id = instance_id
         forgotten.execution_id = execution_id
+
+
+def _follows(cached: Cached, turn: pb.Turn) -> bool:
+    """Whether the run stands for exactly what comes before the turn."""
+    return cached.execution_id == turn.execution_id and cached.run.count == turn.past_count
+
+
+def _report(run: Run, context: dict[str, Any]) -> None:
+    """What asyncio says of a task or callback of workflow code that nobody listens to."""
+    if not run.is_replaying:
+        _log.warning(
+            "workflow %s: %s",
+            run.info.name,
+            context.get("message"),
+            exc_info=context.get("exception"),
+            extra={"instance_id": run.instance_id},
+        )
 
 
 def fill_answer(done: pb.ActivityDone, token: int, event: ActivityCompleted | ActivityFailed) -> None:

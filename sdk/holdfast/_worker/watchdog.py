@@ -7,27 +7,38 @@ import sys
 import threading
 import time
 import traceback
+from types import TracebackType
+from typing import Self
 
 _log = logging.getLogger("holdfast.worker")
 
 
 class Watchdog:
-    """`watch` is called from the loop's thread before and after each turn; a thread of its own looks at the clock."""
+    """`watch` is called from the loop's thread before and after each turn; a thread of its own looks at the clock.
+
+    A limit of 0 never reports.
+    """
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
-        self._thread_id = threading.get_ident()
+        self._thread_id = 0
         self._turn: tuple[str, float] | None = None
         self._reported: tuple[str, float] | None = None
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="holdfast-watchdog", daemon=True)
-        self._thread.start()
+
+    def __enter__(self) -> Self:
+        self._thread_id = threading.get_ident()
+        if self._limit > 0:
+            threading.Thread(target=self._look, name="holdfast-watchdog", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
 
     def watch(self, instance_id: str | None) -> None:
         self._turn = None if instance_id is None else (instance_id, time.monotonic())
-
-    def stop(self) -> None:
-        self._stopped.set()
 
     def _look(self) -> None:
         while not self._stopped.wait(self._limit / 4):

@@ -1,0 +1,64 @@
+"""What a running activity may ask about itself."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from holdfast import serialization
+from holdfast.errors import ActivityCanceled, HoldfastError
+
+
+@dataclass(slots=True)
+class ActivityInfo:
+    """What an activity may know of the call that it serves."""
+
+    name: str
+    instance_id: str
+    execution_id: str
+    workflow_name: str
+    seq: int
+    attempt: int  # of this sending; above 1 after a crash or a lost worker
+    task_execution_id: str  # the same for all retries of one call: a key for idempotency
+    tags: dict[str, str]
+    heartbeat_details: str | None = None  # JSON text; see `details_as`
+    beat: Callable[[str | None], None] = field(default=lambda _: None, repr=False)
+    canceled: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def is_canceled(self) -> bool:
+        """Whether somebody asked it to stop. An async activity gets CancelledError; a sync one has to look here."""
+        return self.canceled.is_set()
+
+    def heartbeat(self, details: Any = None) -> None:
+        """Says that the activity is alive, and how far it is. From any thread.
+
+        Raises ActivityCanceled once it has been asked to stop. `details` are written as JSON.
+        """
+        if self.canceled.is_set():
+            raise ActivityCanceled(f"activity {self.name!r}: it was asked to stop")
+        what = f"heartbeat of activity {self.name!r}"
+        self.beat(None if details is None else serialization.encode(details, what=what))
+
+    def details_as(self, kind: Any) -> Any:
+        """The last details that an earlier sending of this call reported; None when there was none."""
+        if not self.heartbeat_details:
+            return None
+        return serialization.decode(self.heartbeat_details, kind, what=f"heartbeat of activity {self.name!r}")
+
+
+current: contextvars.ContextVar[ActivityInfo] = contextvars.ContextVar("holdfast_activity")
+
+
+def current_activity() -> ActivityInfo:
+    """The call that the running activity serves. Raises HoldfastError outside of one."""
+    try:
+        return current.get()
+    except LookupError:
+        raise HoldfastError(
+            "current_activity(): expected to run inside an activity, found none; in a process of its own "
+            "(in_process=True) an activity knows nothing of its call"
+        ) from None
