@@ -75,6 +75,8 @@ class ClusterNode:
         )
         host.on_lost = self.ownership.lost
         host.pause(is_paused=True)
+        self._hears_placement = self._has_heard = self._is_leaving = False
+        self.router.on_trust_changed = self._consider_pause
         host.pool.on_connect = self._worker_came
         host.pool.on_disconnect = self._worker_went
 
@@ -95,6 +97,7 @@ class ClusterNode:
     async def leave(self) -> None:
         """Hands everything over, so that the others need not wait for a lease to end."""
         host, clock = self._host, self._host.clock
+        self._is_leaving = True
         host.pause(is_paused=True)
         await self._until(lambda: not host.pool.running_turns, TURN_LIMIT)
         self.stream.give_up_partitions()
@@ -124,7 +127,19 @@ class ClusterNode:
         self.router.forget_activities(self._host.owns)
 
     def _trust(self, is_trusted: bool) -> None:
-        self._host.pause(is_paused=not is_trusted)
+        self._hears_placement = is_trusted
+        self.router.tell_trust(hears_placement=is_trusted)
+        self._consider_pause()
+
+    def _consider_pause(self) -> None:
+        """A host that alone hears nothing may have been replaced, so it starts no turns. When all hosts of the last
+        table hear nothing, placement is away and the table stays in force. Both are only politeness: the fence decides.
+        """
+        self._has_heard = self._has_heard or self._hears_placement
+        is_paused = not (self._hears_placement or (self._has_heard and self.router.is_everybody_cut_off))
+        if is_paused != self._host.is_paused and not self._is_leaving:
+            _log.info("turns are held back" if is_paused else "turns go on", extra={"hears": self._hears_placement})
+            self._host.pause(is_paused=is_paused)
 
     # -- workers ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Protocol
 
 from holdfast_placement.table import Table
 from holdfast_sidecar.actors.host import Host
@@ -20,6 +21,12 @@ _log = logging.getLogger(__name__)
 RETRY_AFTER = 0.5  # seconds between tries while the store is away
 
 
+class Fenced(Protocol):
+    """Tells placement that it must go above the store's fence."""
+
+    def __call__(self, partition: int, *, epoch: int, fence: int) -> None: ...
+
+
 class Ownership:
     def __init__(
         self,
@@ -28,7 +35,7 @@ class Ownership:
         host_id: str,
         use: Callable[[Table], None],
         disown: Callable[[], None],
-        fenced: Callable[[int, int], None],
+        fenced: Fenced,
     ) -> None:
         self._host = host
         self._host_id = host_id
@@ -106,4 +113,4 @@ class Ownership:
                 "the store holds higher fences than placement gives",
                 extra={"partitions": len(refused), "epoch": epoch, "asked_above": above},
             )
-            self._fenced(min(refused), above)
+            self._fenced(min(refused), epoch=epoch, fence=above)

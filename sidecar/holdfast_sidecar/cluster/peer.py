@@ -45,11 +45,14 @@ class Local(Protocol):
 
     def watch_local(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]: ...
 
+    def peer_trust_changed(self) -> None: ...
+
 
 class Peer:
     def __init__(self, host_id: str, local: Local, *, wake: Callable[[], None]) -> None:
         self.host_id = host_id
         self.is_connected = False
+        self.hears_placement = True  # until it says otherwise
         self._local = local
         self._wake = wake  # something waits to be sent
         self._numbers = count(1)
@@ -92,6 +95,11 @@ class Peer:
 
         return stop
 
+    def tell_trust(self, *, hears_placement: bool) -> None:
+        """Whether we hear placement: together, peers can tell a dead placement from a cut-off host."""
+        self._frame.hears_placement = hears_placement
+        self._wake()
+
     # -- the link --------------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
@@ -100,6 +108,7 @@ class Peer:
     def broken(self) -> None:
         """The link is gone: nobody knows what was heard. Whoever asked is told so; the peer's watches end."""
         self.is_connected = False
+        self.hears_placement = True
         self._frame = Frame()
         asked, self._asked = self._asked, {}
         watching, self._watching = self._watching, {}
@@ -124,6 +133,9 @@ class Peer:
         return frame
 
     def take(self, frame: Frame) -> None:
+        if frame.hears_placement is not None and frame.hears_placement is not self.hears_placement:
+            self.hears_placement = frame.hears_placement
+            self._local.peer_trust_changed()
         for answer in frame.answers:
             reply = self._asked.pop(answer.number, None)
             if reply is not None:

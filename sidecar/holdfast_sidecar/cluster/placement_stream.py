@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import grpc
 from msgspec import Struct
@@ -58,6 +59,7 @@ class Refused(Exception):
 
 
 Channel = Callable[[str], grpc.aio.Channel]
+Call: TypeAlias = "grpc.aio.StreamStreamCall[pb.FromHost, pb.ToHost]"  # generic only for type checkers
 
 
 class PlacementStream:
@@ -92,6 +94,8 @@ class PlacementStream:
         self._trusted_until = 0.0
         self._is_trusted = False
         self._told = ""  # the last refusal that was logged
+        self._call: Call | None = None
+        self._heard_at = clock.monotonic()
 
     # -- what the host wants ---------------------------------------------------------------------------------------
 
@@ -102,8 +106,9 @@ class PlacementStream:
         self._wants_to_serve = wanted
         self._say(pb.FromHost(serve=pb.Serve()) if wanted else pb.FromHost(leaving=pb.Leaving()))
 
-    def fenced(self, partition: int, fence: int) -> None:
-        self._say(pb.FromHost(fenced=pb.Fenced(partition=partition, fence=fence)))
+    def fenced(self, partition: int, *, epoch: int, fence: int) -> None:
+        """The store refused our `epoch`; its fence is at most about `fence`."""
+        self._say(pb.FromHost(fenced=pb.Fenced(partition=partition, fence=fence, epoch=epoch)))
 
     def give_up_partitions(self) -> None:
         """The first half of a planned leave; the next tables give our partitions to others."""
@@ -147,14 +152,7 @@ class PlacementStream:
     async def _one_stream(self, address: str) -> float:
         """Talks to one replica until the stream ends; gives back how long to wait before the next."""
         try:
-            async with self._channel(address) as channel:
-                call = channel.stream_stream(
-                    METHOD,
-                    request_serializer=pb.FromHost.SerializeToString,
-                    response_deserializer=pb.ToHost.FromString,
-                )(self._requests())
-                async for message in call:
-                    self._take(message)
+            await self._converse(address)
         except Refused as refused:
             return self._log_refusal(refused)
         except BadTable as error:
@@ -165,6 +163,35 @@ class PlacementStream:
                 self._told = error.details() or ""
                 _log.warning("placement is away", extra={"address": address, "error": self._told})
         return self._backoff.next()
+
+    async def _converse(self, address: str) -> None:
+        ended: grpc.aio.AioRpcError | Refused | BadTable | None = None
+        async with self._channel(address) as channel:
+            self._call = call = channel.stream_stream(
+                METHOD,
+                request_serializer=_serialized,
+                response_deserializer=pb.ToHost.FromString,
+            )()
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write_for_ever(call), name="placement writer")
+                try:
+                    async for message in call:
+                        self._heard_at = self._clock.monotonic()
+                        self._take(message)
+                except (grpc.aio.AioRpcError, Refused, BadTable) as error:
+                    ended = error  # raised below: out of the group it would come wrapped
+                finally:
+                    self._call = None
+                    call.cancel()
+                writer.cancel()
+        if ended is not None:
+            raise ended
+
+    async def _write_for_ever(self, call: Call) -> None:
+        """Ends with the stream: what a write would say of a broken one, the reader says better."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            async for message in self._requests():
+                await call.write(message)
 
     def _log_refusal(self, refused: Refused) -> float:
         if str(refused) != self._told:
@@ -240,8 +267,8 @@ class PlacementStream:
         _log.info("joined placement", extra={"replica": self.replica, "lease_s": self._lease})
 
     def _use(self, table: Table) -> None:
-        if table.app != self._me.app:
-            return
+        if table.app != self._me.app or (self.table is not None and table.version < self.table.version):
+            return  # of another app, or of a replica that is behind
         self.table = table
         self._on_table(table)
 
@@ -270,3 +297,11 @@ class PlacementStream:
         while not self._left.is_set():
             await self._clock.sleep(max(0.05, min(self._heartbeat, self._lease / 10)))
             self._set_trust()
+            if self._call is not None and self._clock.monotonic() - self._heard_at > self._lease:
+                _log.warning("placement replica is silent, going to another", extra={"replica": self.replica})
+                self._heard_at = self._clock.monotonic()
+                self._call.cancel()
+
+
+def _serialized(message: pb.FromHost) -> bytes:
+    return message.SerializeToString()

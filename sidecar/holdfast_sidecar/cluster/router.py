@@ -58,6 +58,8 @@ class ClusterRouter:
         self._table = table
         self._is_local_first = is_local_first
         self._look = look  # reads an instance's state from the store and calls back
+        self.on_trust_changed: Callable[[], None] = lambda: None
+        self._hears_placement = True
         self._peers: dict[str, Peer] = {}
         self._away: dict[str, dict[Key, RunActivity]] = {}  # activities at other hosts, by host
         self._unplaced: dict[Key, RunActivity] = {}  # activities whose partition has no owner now
@@ -72,8 +74,23 @@ class ClusterRouter:
     def add_peer(self, peer: Peer) -> None:
         self._peers[peer.host_id] = peer
 
+    def tell_trust(self, *, hears_placement: bool) -> None:
+        self._hears_placement = hears_placement
+        for peer in self._peers.values():
+            if peer.is_connected:
+                peer.tell_trust(hears_placement=hears_placement)
+
+    @property
+    def is_everybody_cut_off(self) -> bool:
+        """No peer hears placement either, and all say so: placement is away, and nobody is given our partitions."""
+        return all(peer.is_connected and not peer.hears_placement for peer in self._peers.values())
+
+    def peer_trust_changed(self) -> None:
+        self.on_trust_changed()
+
     def peer_connected(self, host_id: str) -> None:
         """A link is up (again): what was sent to that host may have been lost with the last one."""
+        self._peers[host_id].tell_trust(hears_placement=self._hears_placement)
         for order in self._away.get(host_id, {}).values():
             self._peers[host_id].run(order)
         self._rewatch(lambda watching: watching.owner == host_id)

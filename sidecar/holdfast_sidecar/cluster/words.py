@@ -89,6 +89,7 @@ class Frame(Struct, omit_defaults=True):
     watches: list[WatchOrder] = []
     unwatches: list[int] = []
     told: list[Told] = []
+    hears_placement: bool | None = None  # None: unchanged
 
     @property
     def is_empty(self) -> bool:
@@ -101,6 +102,7 @@ class Frame(Struct, omit_defaults=True):
             or self.watches
             or self.unwatches
             or self.told
+            or self.hears_placement is not None
         )
 
 
