@@ -65,6 +65,7 @@ class TurnResult(Struct, frozen=True, kw_only=True):
     actions: Sequence[Action] = ()
     custom_status: str | UnsetType | None = UNSET
     patches: tuple[str, ...] = ()
+    names_all_patches: bool = False  # so naming none means having none; others name what they like, or nothing
     version_name: str | None = None
     turn_trace: bytes | None = None
     dialect: str = ""
@@ -342,9 +343,9 @@ class _Closing:
 
     def _check_patches(self) -> None:
         """What was once taken as patched stays so: a worker without the patch must not go on with this instance."""
-        known = self.instance.open.patches
-        if self.result.patches and known and not set(known) <= set(self.result.patches):
-            missing = sorted(set(known) - set(self.result.patches))
+        result = self.result
+        missing = sorted(set(self.instance.open.patches) - set(result.patches))
+        if missing and (result.patches or result.names_all_patches):
             raise Contradiction(
                 StallReason.PATCH_MISMATCH,
                 f"the history was made with patches {missing} that this worker does not have",

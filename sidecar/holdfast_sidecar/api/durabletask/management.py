@@ -14,7 +14,7 @@ from holdfast_sidecar.actors.engine import Engine, StartRequest
 from holdfast_sidecar.api.durabletask import dapr, microsoft, requests, responses
 from holdfast_sidecar.api.durabletask.model import Dialect
 from holdfast_sidecar.api.durabletask.responses import NOTHING, Snapshot
-from holdfast_sidecar.core.errors import WrongState
+from holdfast_sidecar.core.errors import InvalidRequest, WrongState
 from holdfast_sidecar.core.state import Filter, Record, View
 
 PAGE_DEFAULT: Final = 100
@@ -110,14 +110,18 @@ class Management:
         return responses.restarted(await self._engine.restart(asked.instance_id, with_new_id=asked.with_new_id))
 
     async def rerun(self, data: bytes) -> bytes:
+        """For these clients a source that has not ended is a wrong argument, not a wrong moment."""
         asked = requests.read_rerun(data)
-        new_id = await self._engine.rerun(
-            asked.instance_id,
-            asked.seq,
-            new_id=asked.new_id or "",
-            payload=asked.input if asked.overwrites_input else UNSET,
-            new_child_id=asked.new_child_id or "",
-        )
+        try:
+            new_id = await self._engine.rerun(
+                asked.instance_id,
+                asked.seq,
+                new_id=asked.new_id or "",
+                payload=asked.input if asked.overwrites_input else UNSET,
+                new_child_id=asked.new_child_id or "",
+            )
+        except WrongState as error:
+            raise InvalidRequest(str(error)) from error
         return responses.rerun(new_id)
 
     async def purge(self, data: bytes) -> bytes:

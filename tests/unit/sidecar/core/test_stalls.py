@@ -79,6 +79,14 @@ def test_patches_that_the_history_was_made_with_must_be_there() -> None:
     assert "c" in found.description
 
 
+def test_naming_no_patch_means_having_none_only_for_a_worker_that_names_all() -> None:
+    stage = begun()
+    stage.turn(patches=("a",))
+    stage.tell(event())
+    assert contradiction(stage, names_all_patches=True).reason is StallReason.PATCH_MISMATCH
+    stage.turn()
+
+
 def test_a_new_generation_has_no_patches_yet() -> None:
     stage = begun()
     stage.turn(CompleteWorkflow(seq=0, status=Status.CONTINUED_AS_NEW), patches=("a",))
