@@ -8,7 +8,7 @@ from tests.support.clients.sidecar import SidecarProcess
 from tests.support.clients.suites import run_module
 
 HERE = Path(__file__).parent
-CLIENTS = {"durabletask": "durabletask"}
+CLIENTS = {"durabletask": "durabletask", "dapr": "dapr"}
 MODULES = [
     pytest.param(client, module, id=f"{client}-{module.stem.removeprefix('test_')}")
     for client, folder in CLIENTS.items()

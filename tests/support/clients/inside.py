@@ -30,6 +30,14 @@ class Sidecar:
     def from_environment(cls, environment: Mapping[str, str]) -> "Sidecar":
         return cls(grpc=environment["HOLDFAST_GRPC"], http=environment["HOLDFAST_HTTP"])
 
+    @property
+    def host(self) -> str:
+        return self.grpc.rpartition(":")[0]
+
+    @property
+    def port(self) -> str:
+        return self.grpc.rpartition(":")[2]
+
     def metric(self, name: str) -> float:
         """The value of a metric without labels."""
         with urllib.request.urlopen(f"http://{self.http}/metrics", timeout=10) as answer:
