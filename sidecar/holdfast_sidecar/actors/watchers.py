@@ -14,6 +14,9 @@ class Watchers:
     def __init__(self) -> None:
         self._waiting: dict[str, list[tuple[bool, Watch]]] = {}
 
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
     def __contains__(self, instance_id: str) -> bool:
         return instance_id in self._waiting
 
