@@ -1,4 +1,8 @@
-"""What one instance has sent and nobody has confirmed yet: each message once in flight, and again after a while."""
+"""What one instance has sent and nobody has confirmed yet: each message once in flight, and again after a while.
+
+No object here knows one that knows it: an instance that is unloaded must be gone without the garbage collector, which
+is told to look rarely.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from holdfast_kit.clock import Clock
-from holdfast_sidecar.actors.ports import Reply, Router
+from holdfast_sidecar.actors.ports import Router
 from holdfast_sidecar.core.decision import RESEND_AFTER, Send
 from holdfast_sidecar.core.errors import HoldfastError, Kind
 
@@ -17,46 +21,68 @@ _SECONDS = 1e-9
 
 
 class Sending:
-    """`on_sent(order, era, error)` hears of each message that was taken, or refused for good.
+    """An era is one generation of one run: the rows of its history, which tell its children apart, are its own."""
 
-    An era is one generation of one run: the rows of its history, which tell its children apart, are its own.
-    """
+    __slots__ = ("_clock", "_in_flight")
 
-    __slots__ = ("_clock", "_in_flight", "_on_sent")
-
-    def __init__(self, clock: Clock, on_sent: Sent) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._on_sent = on_sent
         self._in_flight: set[_Key] = set()
 
     def __len__(self) -> int:
         return len(self._in_flight)
 
-    def send(self, router: Router, order: Send, era: str) -> None:
-        """Does nothing when that very message is in flight already."""
+    def send(self, router: Router, order: Send, era: str, on_sent: Sent) -> None:
+        """`on_sent(order, era, error)` hears of it when it was taken, or refused for good. Does nothing when that very
+        message is in flight already."""
         key = (order.name, "", -1) if order.name else ("", era, order.row)
         if key not in self._in_flight:
             self._in_flight.add(key)
-            router.send(order.message, self._replied(router, order, era, key))
+            _Shipment(self._clock, router, order, era, on_sent, key=key, mine=self._in_flight, of=self).go()
 
     def forget(self) -> None:
         """Replies to what was sent until now change nothing any more."""
         self._in_flight = set()
 
-    def _replied(self, router: Router, order: Send, era: str, key: _Key) -> Reply:
-        mine = self._in_flight
+    def is_current(self, in_flight: set[_Key]) -> bool:
+        return in_flight is self._in_flight
 
-        def again() -> None:
-            if mine is self._in_flight:
-                router.send(order.message, replied)
 
-        def replied(error: HoldfastError | None) -> None:
-            if mine is not self._in_flight or key not in mine:
-                return
-            if error is not None and error.kind is Kind.UNAVAILABLE:  # the router has given up, the sender has not
-                self._clock.call_later(RESEND_AFTER * _SECONDS, again)
-                return
-            mine.discard(key)
-            self._on_sent(order, era, error)
+class _Shipment:
+    """One message in flight."""
 
-        return replied
+    __slots__ = ("_clock", "_era", "_key", "_mine", "_of", "_on_sent", "_order", "_router")
+
+    def __init__(
+        self,
+        clock: Clock,
+        router: Router,
+        order: Send,
+        era: str,
+        on_sent: Sent,
+        *,
+        key: _Key,
+        mine: set[_Key],
+        of: Sending,
+    ) -> None:
+        self._clock = clock
+        self._router = router
+        self._order = order
+        self._era = era
+        self._on_sent = on_sent
+        self._key = key
+        self._mine = mine
+        self._of = of
+
+    def go(self) -> None:
+        if self._of.is_current(self._mine):
+            self._router.send(self._order.message, self._replied)
+
+    def _replied(self, error: HoldfastError | None) -> None:
+        if not self._of.is_current(self._mine) or self._key not in self._mine:
+            return
+        if error is not None and error.kind is Kind.UNAVAILABLE:  # the router has given up, the sender has not
+            self._clock.call_later(RESEND_AFTER * _SECONDS, self.go)
+            return
+        self._mine.discard(self._key)
+        self._on_sent(self._order, self._era, error)

@@ -116,7 +116,7 @@ class WorkflowActor:
         self._failures = 0
         self._retry: Handle | None = None
         self._save_timer: Handle | None = None
-        self._sending = Sending(host.clock, self._sent)
+        self._sending = Sending(host.clock)
         self._worker: Worker | None = None  # who ran the last turn, and may hold the instance
 
     # -- what others call ------------------------------------------------------------------------------------------
@@ -612,7 +612,7 @@ class WorkflowActor:
 
     def _send(self, order: Send) -> None:
         if self._instance is not None:
-            self._sending.send(self._host.router, order, _era(self._instance))
+            self._sending.send(self._host.router, order, _era(self._instance), self._sent)
 
     def _sent(self, order: Send, era: str, error: HoldfastError | None) -> None:
         instance = self._instance

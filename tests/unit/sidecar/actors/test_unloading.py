@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from holdfast_proto.actions import CompleteWorkflow, SendEvent
 from holdfast_proto.history import Status
 from holdfast_sidecar.actors.host import Bounds
@@ -75,3 +79,33 @@ def test_an_instance_with_something_unsaved_is_not_unloaded() -> None:
         house.loop.settle()
         assert asked.is_ok
         assert house.host.actors == 0
+
+
+def test_what_is_unloaded_is_gone_without_the_garbage_collector() -> None:
+    """Which is told to look rarely: whatever has a cycle stays for hours."""
+    with House(bounds=Bounds(idle_instances_max=0, awake_instances_max=0)) as house:
+        with without_collector() as garbage:
+            for number in range(10):
+                instance_id = begin(house, number)
+                house.turn(activity(0), SendEvent(seq=1, instance_id="nobody", name="x"), instance_id=instance_id)
+                house.answer(0, instance_id=instance_id)
+                house.turn(COMPLETE, instance_id=instance_id)
+            house.advance(60.0)
+        assert [thing for thing in garbage if type(thing).__module__.startswith("holdfast")] == []
+
+
+@contextmanager
+def without_collector() -> Generator[list[object]]:
+    """Gives what only a collection would have freed."""
+    gc.collect()
+    gc.disable()
+    found: list[object] = []
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
