@@ -26,7 +26,7 @@ from holdfast._worker.activities import Activities
 from holdfast._worker.frames import Frames
 from holdfast._worker.turns import Turns
 from holdfast._worker.watchdog import Watchdog
-from holdfast.errors import HoldfastError, WorkerRefused
+from holdfast.errors import DefinitionError, HoldfastError, WorkerRefused
 from holdfast.registry import Registry
 from holdfast_proto.v1 import worker_pb2 as pb
 
@@ -36,7 +36,7 @@ METHOD: Final = "/holdfast.v1.Worker/Work"
 PROTOCOL: Final = 1
 CAPABILITIES: Final = ("fused", "cancel", "heartbeat", "local-first")
 ALIVE_EVERY: Final = 5.0  # seconds between two touches of the liveness file; probes look every ten or so
-_ANY_SIZE: Final = 1 << 62
+_ANY_SIZE: Final = 1 << 62  # of a sidecar that names no limit
 
 
 class Worker:
@@ -72,6 +72,7 @@ class Worker:
     ) -> None:
         _check(turn_slots=turn_slots, activity_slots=activity_slots, threads=threads)
         self.registry = Registry(*offers)
+        _check_processes(self.registry)
         self.name = name or f"{socket.gethostname()}:{os.getpid()}:{IDS.token()[:8]}"
         self._connection = connection_of(address, namespace, token)
         self._turn_slots = turn_slots
@@ -137,6 +138,7 @@ class Worker:
                 except HoldfastError as error:
                     ended = error  # raised below: out of the group it would come wrapped
                 finally:
+                    turns.close()
                     self.left_behind = activities.close()
         if ended is not None:
             raise ended
@@ -275,6 +277,15 @@ class Worker:
         for name, versions in sorted(self.registry.versions.items()):
             hello.workflows.add(name=name, versions=versions)
         return hello
+
+
+def _check_processes(registry: Registry) -> None:
+    for activity in registry.activities.values():
+        if activity.in_process and "<locals>" in activity.__qualname__:
+            raise DefinitionError(
+                f"activity {activity.name!r}: expected a function at module level, found {activity.__qualname__}; "
+                "another process finds it by its name only (in_process=True)"
+            )
 
 
 def _check(**counts: int) -> None:

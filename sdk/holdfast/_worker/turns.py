@@ -67,6 +67,10 @@ class Turns:
         """A new stream: tokens of the old one mean nothing, and nobody knows what became of its last answers."""
         self._frames = frames
         self._pieces.clear()
+        self.close()
+
+    def close(self) -> None:
+        """Gives all runs up; they go on from their histories elsewhere."""
         for cached in self._runs.values():
             cached.run.close()
         self._runs.clear()

@@ -243,11 +243,16 @@ class Engine:
         keys.check_instance_id(instance_id, self._limits)
         await self._ask(Rewind(instance_id=instance_id, reason=reason))
 
-    async def restart(self, instance_id: str, *, with_new_id: bool = False) -> str:
-        """Starts the same workflow with the same input again, under the same id or a new one."""
+    async def restart(self, instance_id: str, *, with_new_id: bool = False, execution_id: str = "") -> str:
+        """Starts the same workflow with the same input again, under the same id or a new one.
+
+        With an `execution_id` of the caller's asking twice is asking once; a new id is then made of it.
+        """
         view = await self.get(instance_id)
         if view is None:
             raise InstanceNotFound(instance_id)
+        if execution_id and view.record.execution_id == execution_id:
+            return instance_id
         if not (view.record.status.is_terminal or with_new_id):
             raise WrongState(
                 f"instance {instance_id!r}: it is {view.record.status.name}; restart it when it has ended, "
@@ -259,9 +264,10 @@ class Engine:
         return await self.start(
             StartRequest(
                 name=started.name,
-                instance_id="" if with_new_id else instance_id,
+                instance_id=execution_id if with_new_id else instance_id,
                 version=started.version,
                 input=started.input,
+                execution_id=execution_id,
                 tags=started.tags,
             )
         )
@@ -274,6 +280,7 @@ class Engine:
         new_id: str = "",
         payload: str | UnsetType | None = UNSET,
         new_child_id: str = "",
+        execution_id: str = "",
     ) -> str:
         """Forks a finished instance from one of its events under a new id."""
         target = new_id or self._ids.uuid()
@@ -282,7 +289,8 @@ class Engine:
         if source is None:
             raise InstanceNotFound(source_id)
         rerun = Rerun(source_id=source_id, seq=seq, new_id=target, input=payload, new_child_id=new_child_id)
-        await self._ask(plan_rerun(source, rerun, execution_id=self._ids.uuid(), now=self._clock.now_ns()))
+        execution_id = execution_id or self._ids.uuid()
+        await self._ask(plan_rerun(source, rerun, execution_id=execution_id, now=self._clock.now_ns()))
         return target
 
     # -- inside ----------------------------------------------------------------------------------------------------

@@ -109,14 +109,14 @@ async def _wait(engine: Engine, request: pb.Request, found: pb.Found) -> None:
     except TimeoutError:
         found.timed_out = True
         view = await engine.get(wait.instance_id, payloads=wait.with_payloads)
-    if view is None or (wait.execution_id and view.record.generation == 1 and _is_other(view, wait.execution_id)):
+    if view is None or (wait.execution_id and _is_other(view, wait.execution_id)):
         raise InstanceNotFound(wait.instance_id)
     _found(found, view)
 
 
 def _is_other(view: View, execution_id: str) -> bool:
-    """A later generation has another execution id by right; the first one has not."""
-    return view.record.execution_id != execution_id
+    """Continue-as-new gives a run another execution id by right; the record keeps the first one."""
+    return execution_id not in (view.record.execution_id, view.record.first_execution_id)
 
 
 async def _list(engine: Engine, request: pb.ListRequest, page: pb.InstancePage) -> None:
@@ -159,7 +159,9 @@ async def _purge(engine: Engine, request: pb.Request, purged: pb.Purged) -> None
 async def _again(engine: Engine, request: pb.Request, started: pb.Started) -> None:
     if request.HasField("restart"):
         restart = request.restart
-        started.instance_id = await engine.restart(restart.instance_id, with_new_id=not restart.keeps_id)
+        started.instance_id = await engine.restart(
+            restart.instance_id, with_new_id=not restart.keeps_id, execution_id=restart.execution_id
+        )
         return
     rerun = request.rerun
     rows = await engine.history(rerun.instance_id, first=rerun.from_row, limit=1)
@@ -171,7 +173,11 @@ async def _again(engine: Engine, request: pb.Request, started: pb.Started) -> No
         )
     payload = (rerun.input if rerun.HasField("input") else None) if rerun.overwrites_input else UNSET
     started.instance_id = await engine.rerun(
-        rerun.instance_id, event.seq, new_id=rerun.new_instance_id, payload=payload
+        rerun.instance_id,
+        event.seq,
+        new_id=rerun.new_instance_id or rerun.execution_id,
+        payload=payload,
+        execution_id=rerun.execution_id,
     )
 
 

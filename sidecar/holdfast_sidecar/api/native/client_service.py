@@ -98,13 +98,14 @@ class _Stream:
         return frame.SerializeToString()
 
     async def read(self, frames: AsyncIterator[pb.CallFrame], group: asyncio.TaskGroup) -> None:
+        wanted = ""  # said in the first frame, and meant for all
         async for frame in frames:
-            is_ours = not frame.namespace or frame.namespace == self._namespace
+            wanted = frame.namespace or wanted
             for request in frame.requests:
-                if is_ours:
+                if wanted in ("", self._namespace):
                     self._begin(request, group)
                 else:
-                    self._refuse(request, self._foreign(frame.namespace))
+                    self._refuse(request, self._foreign(wanted))
         self._is_read = True
         self._wake.set()
 

@@ -219,6 +219,7 @@ class NativeWorker:
             )
             answers.append((answer, event))
         if not answers:
+            self._forget_turn(step.turn_token)
             return
         instance_id = answers[0][0].instance_id
         copy = self._copies.get(instance_id)
@@ -228,6 +229,13 @@ class NativeWorker:
                 self._host.router.send(answer, no_reply)
             return
         self._post_fused(step, copy, answers)
+
+    def _forget_turn(self, token: int) -> None:
+        """The worker fed its run with answers that came too late. Rare, so a search will do."""
+        for instance_id, copy in self._copies.items():
+            if copy.turn_token == token:
+                self.forget(instance_id)
+                return
 
     def _post_fused(
         self, step: pb.FusedStep, copy: Copy, answers: list[tuple[ActivityAnswer, ActivityCompleted | ActivityFailed]]
