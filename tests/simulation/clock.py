@@ -36,6 +36,10 @@ class SimClock:
     def call_later(self, delay: float, fn: Callable[[], object]) -> Handle:
         return _Nothing() if self._is_dead else self._loop.call_later(max(delay, 0.0), self._run, fn)
 
+    def call_later_regardless(self, delay: float, fn: Callable[[], object]) -> None:
+        """For what is out of the process's hands already: a packet on the wire arrives though its sender has died."""
+        self._loop.call_later(max(delay, 0.0), fn)
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0.0))
 

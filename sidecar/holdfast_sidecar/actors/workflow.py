@@ -231,31 +231,35 @@ class WorkflowActor:
         if reply is no_reply or isinstance(message, Reminder | Fused):
             reply(answer)
             return
-        version = 0 if self._instance is None else self._instance.record.version
+        version = self._version
 
         def looked(found: View | StoreError | None) -> None:
             if isinstance(found, StoreError):
                 reply(_told(found, self.id))
-            elif (0 if found is None else found.record.version) == version:
+                return
+            stored = 0 if found is None else found.record.version
+            if stored == version:
                 reply(answer)
-            else:
-                self._distrust(0 if found is None else found.record.version)
-                self._host.post(message, reply)
+                return
+            is_foreign = stored < version or stored > self._version  # else a commit of our own came between
+            if is_foreign and self._is_known and not self._is_busy and not self._is_abandoned:
+                self._forget()
+            self._host.post(message, reply)
 
         self._host.loader.look(self.place.partition, self.id, looked)
 
-    def _distrust(self, version: int) -> None:
-        """The store holds this version. Unless it is the one known here, what is known here is worth nothing."""
-        if self._is_busy or self._is_abandoned or not self._is_known:
-            return
-        if version != (0 if self._instance is None else self._instance.record.version):
-            self._forget()
+    @property
+    def _version(self) -> int:
+        return 0 if self._instance is None else self._instance.record.version
 
     def _forget(self) -> None:
+        """What is known here is worth nothing. Messages that were taken but not written are taken again."""
         self._drop_turn()
         self._forget_at_worker()
         self._is_known, self._instance = False, None
         self._recovers = True
+        waiting, self._waiting = self._waiting, []
+        self._queue.extendleft((message, reply) for message, reply in reversed(waiting) if message is not None)
 
     def _consider(self, instance: Instance) -> None:
         """Nothing is left to handle: run a turn if one is due, and do not let what arrived stay unsaved for long."""

@@ -210,22 +210,24 @@ def _begin(
         draft.reminders_delete += [keys.timer_name(seq) for seq in replaced.open.timers]
         if not replaced.record.status.is_terminal:
             answer_parent(draft, replaced.record.parent, Status.TERMINATED, None, None)
-    is_later = started.scheduled_at is not None and started.scheduled_at > now
-    if is_later:
-        assert started.scheduled_at is not None
+    later = instance.record.scheduled_at
+    if later is not None:
         draft.reminders_delete = [name for name in draft.reminders_delete if name != keys.START]
-        draft.remind(keys.START, started.scheduled_at)
+        draft.remind(keys.START, later)
     decision = draft.finish(
         instance.record,
         consumed=len(instance.inbox),
         front=[Arrival(started, data)],
-        is_awake=not is_later,
+        is_awake=later is None,
         sets_custom_status=replaced is not None,
     )
     return Decided(decision, instance)
 
 
 def _new_record(started: WorkflowStarted, now: int) -> Record:
+    """A start that is due now is due for ever: the next owner's clock may be behind ours, and no reminder would tell
+    it when the time has come."""
+    is_later = started.scheduled_at is not None and started.scheduled_at > now
     return Record(
         id=started.instance_id,
         name=started.name,
@@ -236,7 +238,7 @@ def _new_record(started: WorkflowStarted, now: int) -> Record:
         label=started.version,
         parent=started.parent,
         tags=started.tags,
-        scheduled_at=started.scheduled_at,
+        scheduled_at=started.scheduled_at if is_later else None,
     )
 
 
@@ -298,8 +300,10 @@ def _resume(instance: Instance, arrival: Arrival, now: int) -> Received:
     if not record.is_suspended:
         return DONE
     take(instance, arrival)
-    status = Status.STALLED if record.stall else Status.PENDING if record.started_at is None else Status.RUNNING
-    return Decided(Draft(instance, now=now).finish(replace(record, is_suspended=False, status=status), is_awake=True))
+    status = Status.PENDING if record.started_at is None else Status.RUNNING
+    # Whoever resumes a stalled instance wants it tried again; the worker it waited for may have come meanwhile.
+    resumed = replace(record, is_suspended=False, status=status, stall=None)
+    return Decided(Draft(instance, now=now).finish(resumed, is_awake=True))
 
 
 def _answer(instance: Instance | None, message: ActivityAnswer | ChildAnswer) -> Received:

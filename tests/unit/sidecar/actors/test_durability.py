@@ -6,14 +6,14 @@ from msgspec.structs import replace
 
 from holdfast_proto.actions import CompleteWorkflow, SendEvent, StartChild
 from holdfast_proto.codec import encode_event
-from holdfast_proto.history import ActivityCompleted, HistoryEvent, Status
+from holdfast_proto.history import ActivityCompleted, EventReceived, HistoryEvent, Status
 from holdfast_sidecar.actors.workflow import SAVE_AFTER, Fused
 from holdfast_sidecar.core.errors import InstanceExists
 from holdfast_sidecar.core.messages import ActivityAnswer
 from holdfast_sidecar.core.turn import TurnResult
 from holdfast_sidecar.stores.faults import Slow
 from tests.unit.sidecar.actors.house import Ask, House
-from tests.unit.sidecar.core.stage import ID, SUSPEND, TERMINATE, activity, event, start
+from tests.unit.sidecar.core.stage import ID, RESUME, SUSPEND, TERMINATE, activity, event, start
 
 COMPLETE = CompleteWorkflow(seq=9, status=Status.COMPLETED)
 WRITES_SLOWLY = {"commit": [Slow(before=1.0)]}
@@ -89,6 +89,21 @@ def test_the_second_of_two_equal_answers_is_answered_no_sooner_than_the_first(ho
     house.turn()
     assert first.is_ok
     assert second.is_ok
+
+
+def test_a_message_that_was_taken_is_kept_when_the_memory_proves_to_be_old(house: House) -> None:
+    house.tell(start())
+    house.turn()
+    house.fail({"view": [Slow(after=0.5)], "commit": [Slow(before=0.4)]})
+    resumed = house.tell(RESUME)
+    house.tell(SUSPEND)
+    house.advance(0.45)
+    asked = house.tell(event("kept"))
+    house.advance(1.0)
+    assert resumed.is_ok
+    assert asked.is_ok
+    house.tell(TERMINATE)
+    assert [fact.name for fact in house.history() if isinstance(fact, EventReceived)] == ["kept"]
 
 
 def test_a_terminate_is_answered_when_it_is_durable_and_the_turn_is_void(house: House) -> None:

@@ -9,7 +9,7 @@ from holdfast_sidecar.actors.pool import ABANDON_DELAY
 from holdfast_sidecar.actors.ports import CancelReason, no_reply
 from holdfast_sidecar.core.turn import TurnResult
 from tests.unit.sidecar.actors.house import HandWorker, House
-from tests.unit.sidecar.core.stage import ID, SECOND, TERMINATE, activity, event, start
+from tests.unit.sidecar.core.stage import ID, RESUME, SECOND, SUSPEND, TERMINATE, activity, event, start
 
 COMPLETE = CompleteWorkflow(seq=9, status=Status.COMPLETED)
 
@@ -302,6 +302,17 @@ def test_an_instance_that_stalls_again_and_again_is_not_tried_in_a_loop(house: H
         assert not house.has_turn
         house.connect()
     assert house.record().attempts == 3
+
+
+def test_a_stalled_instance_whose_worker_came_while_it_was_suspended_is_tried_when_it_is_resumed(house: House) -> None:
+    house.tell(start())
+    house.turn(Stall(reason=StallReason.VERSION_NOT_AVAILABLE))
+    house.tell(SUSPEND)
+    house.connect()
+    house.advance(60.0)
+    assert not house.has_turn
+    house.tell(RESUME)
+    house.turn(COMPLETE)
 
 
 def test_a_stalled_instance_can_be_terminated_and_is_forgotten(house: House) -> None:

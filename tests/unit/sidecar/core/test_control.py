@@ -112,13 +112,15 @@ def test_suspending_makes_durable_what_had_arrived() -> None:
     assert [fact.name for fact in stage.inbox if isinstance(fact, EventReceived)] == ["one"]
 
 
-def test_a_stalled_instance_that_is_suspended_and_resumed_is_still_stalled() -> None:
+def test_a_stalled_instance_that_is_suspended_and_resumed_is_tried_again() -> None:
     stage = begun()
     stall(stage)
     stage.tell(SUSPEND)
     assert stage.status() is Status.SUSPENDED
     stage.tell(RESUME)
-    assert stage.status() is Status.STALLED
+    assert stage.status() is Status.PENDING
+    assert stage.live.is_turn_due
+    stage.turn(COMPLETE)
 
 
 def test_a_terminated_instance_has_the_output_that_was_given() -> None:

@@ -186,6 +186,14 @@ def test_a_start_that_is_due_needs_no_reminder(scheduled_at: int | None) -> None
     assert stage.live.starts_at() <= stage.now
 
 
+def test_a_start_that_was_due_stays_due_under_a_clock_that_is_behind() -> None:
+    stage = Stage()
+    stage.tell(start(scheduled_at=stage.now - 1))
+    stage.now -= 2 * SECOND
+    stage.crash()
+    assert stage.live.starts_at() <= stage.now
+
+
 def test_the_first_turn_removes_the_reminder_of_the_start() -> None:
     stage = Stage()
     stage.tell(start(scheduled_at=stage.now + SECOND))
