@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -148,6 +148,19 @@ class Pool:
                 break
             self._push_activity(worker, activity)
 
+    def _undeclined(self, task: TurnTask | ActivityTask) -> Iterable[Worker]:
+        """Workers that may get it: one that gave it back only after every other one had its chance."""
+        declined = task.declined
+        workers = self._workers.values()
+        return [worker for worker in workers if worker.id not in declined] if declined else workers
+
+    def _again(self, task: Task, choose: Callable[[Task], Worker | None]) -> Worker | None:
+        """Nobody is left who has room and did not give it back: a new round."""
+        if not task.declined:
+            return None
+        task.declined = frozenset()
+        return choose(task)
+
     # -- turns -----------------------------------------------------------------------------------------------------
 
     def offer_turn(self, task: TurnTask) -> None:
@@ -180,7 +193,7 @@ class Pool:
         """The worker cannot run it now: offered again after a while."""
         task = self.take_turn(token)
         if task is not None:
-            task.worker = None
+            _decline(task)
             task.rest = self._clock.call_later(ABANDON_DELAY, lambda: self.offer_turn(task))
 
     def _offer_turn(self, task: TurnTask, *, in_front: bool) -> None:
@@ -228,10 +241,10 @@ class Pool:
         ):
             return preferred
         best, free = None, 0
-        for worker in self._workers.values():
+        for worker in self._undeclined(task):
             if worker.free_turns > free and worker.takes_turn(task.name, task.label):
                 best, free = worker, worker.free_turns
-        return best
+        return best or self._again(task, self._choose_for_turn)
 
     def _push_turn(self, worker: Worker, task: TurnTask) -> None:
         task.token = next(self._tokens)
@@ -278,7 +291,7 @@ class Pool:
     def give_back_activity(self, token: int) -> None:
         task = self.take_activity(token)
         if task is not None:
-            task.worker = None
+            _decline(task)
             task.rest = self._clock.call_later(ABANDON_DELAY, lambda: self.offer_activity(task))
 
     def has_free_slot(self, name: str, version: str | None) -> bool:
@@ -286,15 +299,19 @@ class Pool:
 
     def _offer_activity(self, task: ActivityTask, *, in_front: bool) -> None:
         task.rest = None
+        worker = self._choose_for_activity(task)
+        if worker is None:
+            self._activities.push((task.event.name, task.event.version), task, in_front=in_front)
+        else:
+            self._push_activity(worker, task)
+
+    def _choose_for_activity(self, task: ActivityTask) -> Worker | None:
         name, version = task.event.name, task.event.version
         best, free = None, 0
-        for worker in self._workers.values():
+        for worker in self._undeclined(task):
             if worker.free_activities > free and worker.takes_activity(name, version):
                 best, free = worker, worker.free_activities
-        if best is None:
-            self._activities.push((name, version), task, in_front=in_front)
-        else:
-            self._push_activity(best, task)
+        return best or self._again(task, self._choose_for_activity)
 
     def _push_activity(self, worker: Worker, task: ActivityTask) -> None:
         task.token = next(self._tokens)
@@ -307,6 +324,13 @@ class Pool:
     def _release_activity(self, task: ActivityTask) -> None:
         self._held_activities.pop(task.token, None)
         task.token = 0
+        task.worker = None
+
+
+def _decline(task: TurnTask | ActivityTask) -> None:
+    """Its worker gave it back."""
+    if task.worker is not None:
+        task.declined |= {task.worker.id}
         task.worker = None
 
 

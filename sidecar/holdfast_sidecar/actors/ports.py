@@ -36,6 +36,7 @@ class TurnTask:
 
     __slots__ = (
         "attempt",
+        "declined",
         "dialect",
         "execution_id",
         "generation",
@@ -90,6 +91,7 @@ class TurnTask:
         self.attempt = 0
         self.lost = 0  # dispatches that ended without an answer
         self.rest: Handle | None = None  # until it is offered again after a worker gave it back
+        self.declined: frozenset[str] = frozenset()  # workers that gave it back, until all have
 
 
 class ActivityTask:
@@ -98,6 +100,7 @@ class ActivityTask:
     __slots__ = (
         "attempt",
         "data",
+        "declined",
         "details",
         "event",
         "execution_id",
@@ -122,6 +125,7 @@ class ActivityTask:
         self.attempt = 0
         self.details = ""  # of the last heartbeat
         self.rest: Handle | None = None  # until it is offered again after a worker gave it back
+        self.declined: frozenset[str] = frozenset()  # workers that gave it back, until all have
         self.timers: dict[str, Handle] = {}  # the bounds that run, by name
 
 
