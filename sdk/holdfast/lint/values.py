@@ -73,6 +73,7 @@ class Values:
     def __init__(self, find_module: Callable[[str], Module | None]) -> None:
         self._find_module = find_module
         self._kinds: dict[Function, Kind] = {}
+        self._variables: dict[Variable, Meaning] = {}
 
     def kind(self, function: Function) -> Kind:
         """What the decorators make of it; unknown when one of them is not known."""
@@ -182,6 +183,12 @@ class Values:
         return OfContext() if parameter.name == "ctx" else None
 
     def _variable(self, variable: Variable, scope: Scope, depth: int) -> Meaning:
+        if variable not in self._variables:
+            self._variables[variable] = None  # as long as it is asked for: `x = x | more`
+            self._variables[variable] = self._assigned(variable, scope, depth)
+        return self._variables[variable]
+
+    def _assigned(self, variable: Variable, scope: Scope, depth: int) -> Meaning:
         if variable.annotation is not None:
             return self.instance(variable.annotation, scope, depth + 1)
         for value in variable.values:

@@ -18,9 +18,12 @@ class Place:
     function: Function
     values: Values
     reported: list[tuple[str, ast.AST, str, str]] = field(default_factory=list[tuple[str, ast.AST, str, str]])
+    _known: dict[ast.expr, Meaning] = field(default_factory=dict[ast.expr, Meaning])
 
     def meaning(self, node: ast.expr) -> Meaning:
-        return self.values.meaning(node, self.function.scope)
+        if node not in self._known:
+            self._known[node] = self.values.meaning(node, self.function.scope)
+        return self._known[node]
 
     def report(self, code: str, node: ast.AST, subject: str, *, why: str = "", help: str = "") -> None:
         rule = RULES[code]
