@@ -196,6 +196,12 @@ class Pool:
             _decline(task)
             task.rest = self._clock.call_later(ABANDON_DELAY, lambda: self.offer_turn(task))
 
+    def resend_turn(self, token: int) -> None:
+        """Its worker could not begin with what it was sent: it gets the turn once more, under a new token."""
+        task = self.take_turn(token)
+        if task is not None and task.worker is not None:
+            self._push_turn(task.worker, task)
+
     def _offer_turn(self, task: TurnTask, *, in_front: bool) -> None:
         task.rest = None
         if task.lost >= LOST_MAX:

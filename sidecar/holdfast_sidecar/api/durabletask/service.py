@@ -20,13 +20,12 @@ from holdfast_sidecar.api.durabletask.dialect import Stream, open_stream
 from holdfast_sidecar.api.durabletask.management import HISTORY_CHUNK, Management
 from holdfast_sidecar.api.durabletask.past import Pasts
 from holdfast_sidecar.api.durabletask.worker import DurableTaskWorker
-from holdfast_sidecar.api.status import answer_to
+from holdfast_sidecar.api.refusal import refuse
 from holdfast_sidecar.core.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 
 SERVICE: Final = "TaskHubSidecarService"
-TEXT_MAX: Final = 2_000  # characters of an error; with more the answer does not fit into what clients take as trailers
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Call = Callable[[bytes], Awaitable[bytes]]
 
@@ -61,7 +60,7 @@ class DurableTaskService:
         try:
             worker = self._new_worker(open_stream(request, metadata=metadata), context.peer())
         except Exception as error:  # noqa: BLE001 - the edge of the call
-            return await _refuse(context, error)
+            return await refuse(context, error)
         stream = worker.stream
         _log.info("worker connected", extra={"worker": worker.id, "dialect": stream.dialect.name})
         self._workers.add(worker)
@@ -86,7 +85,7 @@ class DurableTaskService:
         try:
             rows = await self._management.history_rows(request)
         except Exception as error:  # noqa: BLE001 - the edge of the call
-            return await _refuse(context, error)
+            return await refuse(context, error)
         async for chunk in self._chunks(rows):
             await context.write(chunk)
 
@@ -106,12 +105,7 @@ def _named(call: Call) -> Callable[[bytes, Context], Awaitable[bytes]]:
         try:
             return await call(request)
         except Exception as error:
-            await _refuse(context, error)
+            await refuse(context, error)
             raise
 
     return handle
-
-
-async def _refuse(context: Context, error: Exception) -> None:
-    answer = answer_to(error)
-    await context.abort(answer.code, answer.text[:TEXT_MAX])

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TypeAlias, TypeVar
 
 import grpc
+from google.protobuf.message import DecodeError, Message
 
 from holdfast_proto.v1 import client_pb2 as pb
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.api.native.calls import answer
 from holdfast_sidecar.api.native.replies import error_of
+from holdfast_sidecar.api.refusal import refuse
 from holdfast_sidecar.core.errors import InvalidRequest, Overloaded
+
+M = TypeVar("M", bound=Message)
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 OUTSTANDING_MAX = 50_000  # requests of one stream: waits are long, so this is about memory, not about speed
 REPLIES_MAX = 128
@@ -25,12 +31,8 @@ class ClientService:
         self._is_draining = False
 
     def handler(self) -> grpc.GenericRpcHandler:
-        call: grpc.RpcMethodHandler[pb.CallFrame, bytes] = grpc.stream_stream_rpc_method_handler(
-            self.call, pb.CallFrame.FromString, None
-        )
-        once: grpc.RpcMethodHandler[pb.Request, pb.Reply] = grpc.unary_unary_rpc_method_handler(
-            self.once, pb.Request.FromString, pb.Reply.SerializeToString
-        )
+        call: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self.call, None, None)
+        once: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self.once, None, None)
         return grpc.method_handlers_generic_handler("holdfast.v1.Client", {"Call": call, "Once": once})
 
     def drain(self) -> None:
@@ -39,12 +41,15 @@ class ClientService:
         for stream in self._streams:
             stream.drain()
 
-    async def once(self, request: pb.Request, context: grpc.aio.ServicerContext[pb.Request, pb.Reply]) -> pb.Reply:
-        return await answer(self._engine, request)
+    async def once(self, data: bytes, context: Context) -> bytes:
+        try:
+            request = _parsed(pb.Request, data)
+        except InvalidRequest as error:
+            await refuse(context, error)
+            raise
+        return (await answer(self._engine, request)).SerializeToString()
 
-    async def call(
-        self, frames: AsyncIterator[pb.CallFrame], context: grpc.aio.ServicerContext[pb.CallFrame, bytes]
-    ) -> None:
+    async def call(self, frames: AsyncIterator[bytes], context: Context) -> None:
         stream = _Stream(self._engine, self._namespace)
         self._streams.add(stream)
         if self._is_draining:
@@ -58,12 +63,15 @@ class ClientService:
                 stream.hang_up()
         finally:
             self._streams.discard(stream)
+        if stream.fault is not None:
+            await refuse(context, stream.fault)
 
 
 class _Stream:
     """The requests of one client, each a task of the stream's group: a client that goes takes its waits with it."""
 
     def __init__(self, engine: Engine, namespace: str) -> None:
+        self.fault: InvalidRequest | None = None
         self._engine = engine
         self._namespace = namespace
         self._replies: list[pb.Reply] = []
@@ -97,17 +105,26 @@ class _Stream:
         frame = pb.ReplyFrame(replies=replies, draining=self._has_drained)
         return frame.SerializeToString()
 
-    async def read(self, frames: AsyncIterator[pb.CallFrame], group: asyncio.TaskGroup) -> None:
+    async def read(self, frames: AsyncIterator[bytes], group: asyncio.TaskGroup) -> None:
+        """Until the client hangs up, or sends what no client sends: then its answers end, too."""
+        try:
+            await self._read(frames, group)
+        except InvalidRequest as error:
+            self.fault = error
+            self.hang_up()
+        self._is_read = True
+        self._wake.set()
+
+    async def _read(self, frames: AsyncIterator[bytes], group: asyncio.TaskGroup) -> None:
         wanted = ""  # said in the first frame, and meant for all
-        async for frame in frames:
+        async for data in frames:
+            frame = _parsed(pb.CallFrame, data)
             wanted = frame.namespace or wanted
             for request in frame.requests:
                 if wanted in ("", self._namespace):
                     self._begin(request, group)
                 else:
                     self._refuse(request, self._foreign(wanted))
-        self._is_read = True
-        self._wake.set()
 
     def _begin(self, request: pb.Request, group: asyncio.TaskGroup) -> None:
         if request.HasField("cancel"):
@@ -123,7 +140,8 @@ class _Stream:
         try:
             self._reply(await answer(self._engine, request))
         finally:
-            self._running.pop(request.id, None)
+            if self._running.get(request.id) is asyncio.current_task():  # its id may be used again by now
+                del self._running[request.id]
             self._wake.set()
 
     def _cancel(self, request: pb.Request) -> None:
@@ -147,3 +165,12 @@ class _Stream:
         return InvalidRequest(
             f"namespace {namespace!r}: this sidecar serves {self._namespace!r}; check the client's namespace"
         )
+
+
+def _parsed(kind: type[M], data: bytes) -> M:
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise InvalidRequest(
+            f"frame: expected an encoded {kind.DESCRIPTOR.name}, found {len(data)} bytes of another form; use the SDK"
+        ) from error

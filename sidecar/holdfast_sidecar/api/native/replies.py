@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from google.protobuf.message import Message
-
 from holdfast_proto.codec import decode_event
 from holdfast_proto.codec.values import set_failure, set_parent
 from holdfast_proto.history import WorkflowCompleted, WorkflowStarted
@@ -77,7 +75,3 @@ def _fill_payloads(state: pb.InstanceState, view: View) -> None:
             state.output = end.result
         if end.failure is not None:
             set_failure(state.failure, end.failure)
-
-
-def raw(message: Message) -> bytes:
-    return message.SerializeToString()

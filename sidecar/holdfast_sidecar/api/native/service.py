@@ -6,36 +6,41 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from itertools import count
-from typing import Final
+from typing import Final, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from holdfast_proto.v1 import worker_pb2 as pb
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.api.native.outbox import FRAME_BYTES_MAX, ITEMS_MAX
 from holdfast_sidecar.api.native.worker import NativeWorker
+from holdfast_sidecar.api.refusal import refuse
+from holdfast_sidecar.core.errors import InvalidRequest
 
 _log = logging.getLogger(__name__)
 
 PROTOCOL: Final = 1
 CAPABILITIES: Final = ("fused", "cancel", "heartbeat", "local-first")
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 HELLO_TIMEOUT: Final = 30.0  # seconds for the first frame; a worker sends it with its first breath
 
 
 class WorkerService:
-    def __init__(self, host: Host, *, namespace: str, host_id: str, version: str) -> None:
+    def __init__(
+        self, host: Host, *, namespace: str, host_id: str, version: str, hello_timeout: float = HELLO_TIMEOUT
+    ) -> None:
         self._host = host
         self._namespace = namespace
         self._host_id = host_id
         self._version = version
+        self._hello_timeout = hello_timeout
         self._numbers = count(1)
         self._workers: set[NativeWorker] = set()
         self._is_draining = False
 
     def handler(self) -> grpc.GenericRpcHandler:
-        method: grpc.RpcMethodHandler[pb.WorkerFrame, bytes] = grpc.stream_stream_rpc_method_handler(
-            self.work, pb.WorkerFrame.FromString, None
-        )
+        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self.work, None, None)
         return grpc.method_handlers_generic_handler("holdfast.v1.Worker", {"Work": method})
 
     def drain(self) -> None:
@@ -45,15 +50,15 @@ class WorkerService:
             worker.drain()
             worker.outbox.room(8).draining = True
 
-    async def work(
-        self, frames: AsyncIterator[pb.WorkerFrame], context: grpc.aio.ServicerContext[pb.WorkerFrame, bytes]
-    ) -> None:
-        first = await self._first(frames)
+    async def work(self, frames: AsyncIterator[bytes], context: Context) -> None:
+        try:
+            first = await self._first(frames)
+        except InvalidRequest as error:
+            return await refuse(context, error)
         refusal = self._refusal(first)
-        if first is None or refusal is not None:
-            _log.warning("refused a worker", extra={"reason": "no hello" if refusal is None else refusal.text})
-            if refusal is not None:
-                await context.write(pb.RawSidecarFrame(refusal=refusal).SerializeToString())
+        if refusal is not None:
+            _log.warning("refused a worker", extra={"reason": refusal.text})
+            await context.write(pb.RawSidecarFrame(refusal=refusal).SerializeToString())
             return
         if self._is_draining:  # it was quick to come back: the next sidecar is not there yet
             await context.write(pb.RawSidecarFrame(draining=True).SerializeToString())
@@ -65,30 +70,40 @@ class WorkerService:
         self._host.pool.connect(worker)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._read(worker, first, frames), name=f"worker {worker.id}")
+                reader = group.create_task(self._read(worker, first, frames), name=f"worker {worker.id}")
                 while (data := await worker.outbox.next()) is not None:
                     await context.write(data)
         finally:
             self._workers.discard(worker)
             self._host.pool.disconnect(worker)
             _log.info("worker disconnected", extra={"worker": worker.id})
+        fault = reader.result()
+        if fault is not None:
+            await refuse(context, fault)
 
-    async def _first(self, frames: AsyncIterator[pb.WorkerFrame]) -> pb.WorkerFrame | None:
+    async def _first(self, frames: AsyncIterator[bytes]) -> pb.WorkerFrame:
+        """Empty when the worker hangs up or says nothing for too long."""
         try:
-            async with asyncio.timeout(HELLO_TIMEOUT):
-                return await anext(frames)
+            async with asyncio.timeout(self._hello_timeout):
+                return _parsed(await anext(frames))
         except (TimeoutError, StopAsyncIteration):
-            return None
+            return pb.WorkerFrame()
 
-    async def _read(self, worker: NativeWorker, first: pb.WorkerFrame, frames: AsyncIterator[pb.WorkerFrame]) -> None:
-        worker.take(first)
-        async for frame in frames:
-            worker.take(frame)
-        worker.outbox.close()
+    async def _read(
+        self, worker: NativeWorker, first: pb.WorkerFrame, frames: AsyncIterator[bytes]
+    ) -> Exception | None:
+        """Until the worker hangs up; gives the fault that ends its stream before."""
+        try:
+            worker.take(first)
+            async for data in frames:
+                worker.take(_parsed(data))
+        except Exception as error:  # noqa: BLE001 - the edge of the stream: who sent it is told
+            return error
+        finally:
+            worker.outbox.close()
+        return None
 
-    def _refusal(self, first: pb.WorkerFrame | None) -> pb.WorkerRefusal | None:
-        if first is None:
-            return None
+    def _refusal(self, first: pb.WorkerFrame) -> pb.WorkerRefusal | None:
         if not first.HasField("hello"):
             return pb.WorkerRefusal(code="HelloMissing", text="the first frame must carry a hello; update the SDK")
         hello = first.hello
@@ -117,3 +132,12 @@ class WorkerService:
             payload_bytes_max=self._host.limits.payload_bytes_max,
             capabilities=CAPABILITIES,
         )
+
+
+def _parsed(data: bytes) -> pb.WorkerFrame:
+    try:
+        return pb.WorkerFrame.FromString(data)
+    except DecodeError as error:
+        raise InvalidRequest(
+            f"frame: expected an encoded WorkerFrame, found {len(data)} bytes of another form; use the SDK"
+        ) from error

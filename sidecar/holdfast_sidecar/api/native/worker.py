@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
@@ -18,12 +18,13 @@ from holdfast_proto.actions import (
 )
 from holdfast_proto.codec import action_of, encode_event
 from holdfast_proto.codec.values import failure_of
-from holdfast_proto.history import ActivityCompleted, ActivityFailed, StallReason
+from holdfast_proto.history import StallReason
 from holdfast_proto.v1 import history_pb2 as history_pb
 from holdfast_proto.v1 import worker_pb2 as pb
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask, no_reply
 from holdfast_sidecar.actors.workflow import Fused
+from holdfast_sidecar.api.answers import Outcome, outcome_of
 from holdfast_sidecar.api.native.outbox import FRAME_BYTES_MAX, Outbox
 from holdfast_sidecar.core.errors import HoldfastError
 from holdfast_sidecar.core.messages import ActivityAnswer
@@ -39,8 +40,10 @@ class Copy(Struct):
     """What the worker's run of an instance stands for."""
 
     execution_id: str
+    generation: int
     count: int
     turn_token: int
+    is_fresh: bool = True  # the last turn was sent with its whole history
 
 
 class NativeWorker:
@@ -49,8 +52,9 @@ class NativeWorker:
     def __init__(self, host: Host, hello: pb.WorkerHello, *, number: int) -> None:
         self.id = f"{hello.worker_id}/{number}"
         self.outbox = Outbox()
-        self.free_turns = 0
-        self.free_activities = 0
+        self._turn_credits = 0
+        self._activity_credits = 0
+        self._is_draining = False
         self._host = host
         self._pool = host.pool
         self._workflows = {workflow.name: frozenset(workflow.versions) for workflow in hello.workflows}
@@ -60,6 +64,14 @@ class NativeWorker:
 
     # -- the pool's side -------------------------------------------------------------------------------------------
 
+    @property
+    def free_turns(self) -> int:
+        return 0 if self._is_draining else self._turn_credits
+
+    @property
+    def free_activities(self) -> int:
+        return 0 if self._is_draining else self._activity_credits
+
     def takes_turn(self, name: str, label: str | None) -> bool:
         versions = self._workflows.get(name)
         return versions is not None and (not versions or label is None or label in versions)
@@ -68,18 +80,18 @@ class NativeWorker:
         return name in self._activities
 
     def push_turn(self, task: TurnTask) -> None:
-        self.free_turns -= 1
+        self._turn_credits -= 1
         copy = self._copies.get(task.instance_id)
-        count = task.past_count
-        if copy is not None and copy.execution_id == task.execution_id and copy.count == count:
-            copy.turn_token = task.token
-            self._put_turn(task, past_count=count, past=[])
+        run = (task.execution_id, task.generation, task.past_count)
+        if copy is not None and (copy.execution_id, copy.generation, copy.count) == run:
+            copy.turn_token, copy.is_fresh = task.token, False
+            self._put_turn(task, past_count=task.past_count, past=[])
             return
-        self._remember(task, count)
+        self._remember(task)
         self._put_whole(task)
 
     def push_activity(self, task: ActivityTask) -> None:
-        self.free_activities -= 1
+        self._activity_credits -= 1
         item = self.outbox.room(len(task.data)).activities.add()
         item.token = task.token
         item.instance_id = task.instance_id
@@ -96,17 +108,20 @@ class NativeWorker:
 
     def drain(self) -> None:
         """Nothing new goes to this worker, whatever credits still come."""
-        self.free_turns = self.free_activities = -(1 << 30)
+        self._is_draining = True
 
     def forget(self, instance_id: str) -> None:
         copy = self._copies.pop(instance_id, None)
         if copy is not None:
-            item = self.outbox.room(64).drops.add()
-            item.instance_id = instance_id
-            item.execution_id = copy.execution_id
+            self._drop(instance_id, copy.execution_id)
 
-    def _remember(self, task: TurnTask, count: int) -> None:
-        self._copies[task.instance_id] = Copy(task.execution_id, count, task.token)
+    def _drop(self, instance_id: str, execution_id: str) -> None:
+        item = self.outbox.room(64).drops.add()
+        item.instance_id = instance_id
+        item.execution_id = execution_id
+
+    def _remember(self, task: TurnTask) -> None:
+        self._copies[task.instance_id] = Copy(task.execution_id, task.generation, task.past_count, task.token)
         self._copies.move_to_end(task.instance_id)
         if len(self._copies) > self._copies_max:
             self._copies.popitem(last=False)
@@ -150,29 +165,35 @@ class NativeWorker:
             self._fused(step)
         for beat in frame.heartbeats:
             task = self._pool.peek_activity(beat.token)
-            if task is not None:
+            if task is not None and task.worker is self:
                 self._host.activities.heartbeat(task, beat.details)
         for forgotten in frame.forgotten:
             self._copies.pop(forgotten.instance_id, None)
         if frame.HasField("credits"):
-            self.free_turns += frame.credits.turns
-            self.free_activities += frame.credits.activities
+            self._turn_credits += frame.credits.turns
+            self._activity_credits += frame.credits.activities
         if frame.draining:
             self.drain()
         self._pool.refill(self)
 
     def _turn_done(self, done: pb.TurnDone) -> None:
-        if done.abandoned:
-            self._pool.give_back_turn(done.token)
+        task = self._pool.peek_turn(done.token)
+        if task is None or task.worker is not self:
             return
-        if done.needs_history:
-            self._resend(done.token)
-            return
-        task = self._pool.take_turn(done.token)
-        if task is None:
-            return
-        actions = self._actions(done.actions)
         copy = self._copies.get(task.instance_id)
+        if done.abandoned or (done.needs_history and (copy is None or copy.is_fresh)):
+            self._copies.pop(task.instance_id, None)
+            self._pool.give_back_turn(done.token)
+        elif done.needs_history:
+            del self._copies[task.instance_id]
+            self._turn_credits += 1  # the one that the turn was first sent for
+            self._pool.resend_turn(done.token)
+        else:
+            self._pool.take_turn(done.token)
+            self._close_turn(task, done, copy)
+
+    def _close_turn(self, task: TurnTask, done: pb.TurnDone, copy: Copy | None) -> None:
+        actions = self._actions(done.actions)
         if copy is not None:
             if done.is_cached:
                 copy.count = task.past_count + len(task.new) + _confirmed(actions)
@@ -189,57 +210,54 @@ class NativeWorker:
             ),
         )
 
-    def _resend(self, token: int) -> None:
-        task = self._pool.peek_turn(token)
-        if task is not None:
-            self._remember(task, task.past_count)
-            self._put_whole(task)
-
     def _activity_done(self, done: pb.ActivityDone) -> None:
+        task = self._pool.peek_activity(done.token)
+        if task is None or task.worker is not self:
+            return
         if done.abandoned:
             self._pool.give_back_activity(done.token)
-            return
-        task = self._pool.take_activity(done.token)
-        if task is not None:
+        else:
+            self._pool.take_activity(done.token)
             task.on_done(task, encode_event(self._event(task, done)), no_reply)
 
     def _fused(self, step: pb.FusedStep) -> None:
-        answers: list[tuple[ActivityAnswer, ActivityCompleted | ActivityFailed]] = []
-        for done in step.results:
-            task = self._pool.take_activity(done.token)
-            if task is None:
-                continue
+        """Only a step that could be true is offered as one; of any other the results count alone."""
+        tasks = [self._pool.peek_activity(done.token) for done in step.results]
+        ours = [task for task in tasks if task is not None and task.worker is self]
+        runs = {(task.instance_id, task.execution_id) for task in ours}
+        is_whole = len({task.token for task in ours}) == len(step.results)
+        copy = self._copies.get(ours[0].instance_id) if is_whole and len(runs) == 1 else None
+        if copy is None or copy.turn_token != step.turn_token or any(done.abandoned for done in step.results):
+            self._refuse_step(step, runs)
+            return
+        answers = list[tuple[ActivityAnswer, Outcome]]()
+        for task, done in zip(ours, step.results, strict=True):
+            self._pool.take_activity(done.token)
             self._host.activities.finish(task)
             event = self._event(task, done)
             answer = ActivityAnswer(
-                instance_id=task.instance_id,
-                execution_id=task.execution_id,
-                row=task.row,
-                event=encode_event(event),
+                instance_id=task.instance_id, execution_id=task.execution_id, row=task.row, event=encode_event(event)
             )
             answers.append((answer, event))
-        if not answers:
-            self._forget_turn(step.turn_token)
-            return
-        instance_id = answers[0][0].instance_id
-        copy = self._copies.get(instance_id)
-        if copy is None or copy.turn_token != step.turn_token or len(answers) != len(step.results):
-            self.forget(instance_id)
-            for answer, _ in answers:
-                self._host.router.send(answer, no_reply)
-            return
         self._post_fused(step, copy, answers)
 
+    def _refuse_step(self, step: pb.FusedStep, runs: Iterable[tuple[str, str]]) -> None:
+        """Its runs went where the sidecar does not follow, so they are dropped, known here or not."""
+        for done in step.results:
+            self._activity_done(done)
+        self._forget_turn(step.turn_token)
+        for instance_id, execution_id in runs:
+            self._copies.pop(instance_id, None)
+            self._drop(instance_id, execution_id)
+
     def _forget_turn(self, token: int) -> None:
-        """The worker fed its run with answers that came too late. Rare, so a search will do."""
+        """Also when its results came too late. Rare, so a search will do."""
         for instance_id, copy in self._copies.items():
             if copy.turn_token == token:
                 self.forget(instance_id)
                 return
 
-    def _post_fused(
-        self, step: pb.FusedStep, copy: Copy, answers: list[tuple[ActivityAnswer, ActivityCompleted | ActivityFailed]]
-    ) -> None:
+    def _post_fused(self, step: pb.FusedStep, copy: Copy, answers: Sequence[tuple[ActivityAnswer, Outcome]]) -> None:
         actions = self._actions(step.actions)
         instance_id = answers[0][0].instance_id
         if step.is_cached:
@@ -261,16 +279,13 @@ class NativeWorker:
 
         self._host.post_fused(Fused(tuple(answers), step.turn_time, step.based_on, result, self), replied)
 
-    def _event(self, task: ActivityTask, done: pb.ActivityDone) -> ActivityCompleted | ActivityFailed:
-        now, scheduled = self._host.clock.now_ns(), task.event
-        if done.HasField("failure"):
-            failure = failure_of(done.failure)
-            return ActivityFailed(
-                at=now, seq=scheduled.seq, failure=failure, task_execution_id=scheduled.task_execution_id
-            )
-        result = done.result if done.HasField("result") else None
-        return ActivityCompleted(
-            at=now, seq=scheduled.seq, result=result, task_execution_id=scheduled.task_execution_id
+    def _event(self, task: ActivityTask, done: pb.ActivityDone) -> Outcome:
+        return outcome_of(
+            task.event,
+            result=done.result if done.HasField("result") else None,
+            failure=failure_of(done.failure) if done.HasField("failure") else None,
+            now=self._host.clock.now_ns(),
+            limits=self._host.limits,
         )
 
     def _actions(self, messages: Iterable[history_pb.Action]) -> list[Action]:

@@ -13,7 +13,7 @@ from holdfast_proto.durabletask import dapr_pb2
 from holdfast_proto.durabletask import microsoft_pb2 as pb
 from holdfast_proto.history import Status
 from holdfast_sidecar.api.durabletask.management import HISTORY_CHUNK
-from holdfast_sidecar.api.durabletask.service import TEXT_MAX
+from holdfast_sidecar.api.refusal import TEXT_MAX
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.stores.faults import FailBefore, Script
 from tests.unit.sidecar.api.world import World, a_world, activity_answer, complete, eventually, schedule, until
