@@ -32,6 +32,11 @@ _log = logging.getLogger(__name__)
 PROTOCOL: Final = 1
 METHOD: Final = "/holdfast.placement.v1.Placement/Connect"
 CONNECT_TIMEOUT: Final = 3.0
+_PASSING: Final = (
+    pb.Refusal.SILENT,
+    pb.Refusal.SUPERSEDED,
+    pb.Refusal.ETCD_UNAVAILABLE,
+)
 RARELY: Final = 30.0  # seconds between tries when a refusal says that trying cannot help
 
 
@@ -93,7 +98,7 @@ class PlacementStream:
         self._sent_at: dict[int, float] = {}
         self._trusted_until = 0.0
         self._is_trusted = False
-        self._told = ""  # the last refusal that was logged
+        self._told = set[str]()  # what was logged since the last welcome: addresses that are away, refusals
         self._call: Call | None = None
         self._heard_at = clock.monotonic()
 
@@ -159,9 +164,9 @@ class PlacementStream:
             _log.warning("placement sent a table that does not follow, asking for a whole one", extra={"e": str(error)})
             self.table = None
         except grpc.aio.AioRpcError as error:
-            if error.details() != self._told:
-                self._told = error.details() or ""
-                _log.warning("placement is away", extra={"address": address, "error": self._told})
+            if address not in self._told:
+                self._told.add(address)
+                _log.warning("placement is away", extra={"address": address, "error": error.details()})
         return self._backoff.next()
 
     async def _converse(self, address: str) -> None:
@@ -180,6 +185,9 @@ class PlacementStream:
                         self._take(message)
                 except (grpc.aio.AioRpcError, Refused, BadTable) as error:
                     ended = error  # raised below: out of the group it would come wrapped
+                except asyncio.CancelledError:
+                    if _is_ending():
+                        raise  # else only the call was cancelled, because the replica is silent
                 finally:
                     self._call = None
                     call.cancel()
@@ -194,9 +202,11 @@ class PlacementStream:
                 await call.write(message)
 
     def _log_refusal(self, refused: Refused) -> float:
-        if str(refused) != self._told:
-            self._told = str(refused)
-            _log.error("placement refused this host", extra={"reason": self._told})
+        text = str(refused)
+        if text not in self._told:
+            self._told.add(text)
+            level = logging.WARNING if refused.code in _PASSING else logging.ERROR
+            _log.log(level, "placement refused this host", extra={"reason": text})
         return refused.retry_after or RARELY
 
     async def _requests(self) -> AsyncIterator[pb.FromHost]:
@@ -261,7 +271,7 @@ class PlacementStream:
         self.replica = welcome.replica_id
         self.state = State.SERVING if self._wants_to_serve else State.MEMBER
         self._backoff.reset()
-        self._told = ""
+        self._told.clear()
         if self._wants_to_serve and not self._is_leaving:
             self._say(pb.FromHost(serve=pb.Serve()))  # a worker may have come after the Hello went out
         _log.info("joined placement", extra={"replica": self.replica, "lease_s": self._lease})
@@ -305,3 +315,9 @@ class PlacementStream:
 
 def _serialized(message: pb.FromHost) -> bytes:
     return message.SerializeToString()
+
+
+def _is_ending() -> bool:
+    """Somebody has cancelled this task; a call that is cancelled raises the same error in whoever reads it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,131 @@
+"""The conversation with placement, against servers that behave badly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+
+import grpc
+import pytest
+
+from holdfast_kit.clock import SystemClock
+from holdfast_kit.ids import SystemIds
+from holdfast_placement.table import AppKey
+from holdfast_proto.v1 import placement_pb2 as pb
+from holdfast_sidecar.cluster.placement_stream import METHOD, Me, PlacementStream
+from tests.support.ports import free_port
+
+_ME = Me(app=AppKey("default", "app"), host_id="a", incarnation="1", address="127.0.0.1:1", partitions=8)
+_LEASE_MS = 300
+
+
+class Placement:
+    """Welcomes whoever comes. Silent, it says nothing more; else it answers heartbeats. A refusal takes their place."""
+
+    def __init__(self, *, is_silent: bool = False, refusal: str = "") -> None:
+        self.address = ""
+        self.is_silent = is_silent
+        self.refusal = refusal
+        self.welcomed = asyncio.Event()
+        self.refused_often = asyncio.Event()
+        self._refused = 0
+
+    async def connect(self, requests: AsyncIterator[pb.FromHost], context: object) -> AsyncIterator[pb.ToHost]:
+        await anext(requests)
+        if self.refusal:
+            self._refused += 1
+            if self._refused == 3:
+                self.refused_often.set()
+            yield pb.ToHost(refusal=pb.Refusal(text=self.refusal, retry_after_ms=10))
+            return
+        yield pb.ToHost(welcome=pb.Welcome(replica_id="p", lease_ms=_LEASE_MS, heartbeat_ms=_LEASE_MS // 3))
+        self.welcomed.set()
+        async for request in requests:
+            if request.HasField("heartbeat") and not self.is_silent:
+                yield pb.ToHost(heartbeat_ack=pb.HeartbeatAck(seq=request.heartbeat.seq))
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        server = grpc.aio.server()
+        handler: grpc.RpcMethodHandler[pb.FromHost, pb.ToHost] = grpc.stream_stream_rpc_method_handler(
+            self.connect, pb.FromHost.FromString, pb.ToHost.SerializeToString
+        )
+        service, _, method = METHOD.removeprefix("/").partition("/")
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+        port = free_port()
+        server.add_insecure_port(f"127.0.0.1:{port}")
+        self.address = f"127.0.0.1:{port}"
+        await server.start()
+        stack.push_async_callback(server.stop, None)
+
+
+class Talking:
+    """A stream to these replicas, for as long as the context is open."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self.trusts: list[bool] = []
+        self.stream = PlacementStream(
+            _ME,
+            addresses=addresses,
+            channel=grpc.aio.insecure_channel,
+            clock=SystemClock(),
+            ids=SystemIds(),
+            on_table=lambda _: None,
+            on_trust=self.trusts.append,
+        )
+
+    async def __aenter__(self) -> Talking:
+        self._group = asyncio.TaskGroup()
+        await self._group.__aenter__()
+        self._task = self._group.create_task(self.stream.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert not self._task.done(), "the stream is kept for ever"
+        self._task.cancel()
+        await self._group.__aexit__(None, None, None)
+
+
+async def test_a_replica_that_falls_silent_is_left_for_another() -> None:
+    silent, good = Placement(is_silent=True), Placement()
+    async with AsyncExitStack() as stack, asyncio.timeout(20):
+        await silent.start(stack)
+        await good.start(stack)
+        await stack.enter_async_context(Talking([silent.address, good.address]))
+        await silent.welcomed.wait()
+        await good.welcomed.wait()
+
+
+async def test_the_only_replica_falls_silent_and_is_asked_again() -> None:
+    silent = Placement(is_silent=True)
+    async with AsyncExitStack() as stack, asyncio.timeout(20):
+        await silent.start(stack)
+        await stack.enter_async_context(Talking([silent.address]))
+        for _ in range(3):
+            await silent.welcomed.wait()
+            silent.welcomed.clear()
+
+
+async def test_each_refusal_is_told_once_however_often_it_comes(caplog: pytest.LogCaptureFixture) -> None:
+    one, two = Placement(refusal="id taken, says one"), Placement(refusal="id taken, says two")
+    async with AsyncExitStack() as stack, asyncio.timeout(20):
+        await one.start(stack)
+        await two.start(stack)
+        with caplog.at_level(logging.INFO):
+            await stack.enter_async_context(Talking([one.address, two.address]))
+            await two.refused_often.wait()
+    said = [record.__dict__["reason"] for record in caplog.records if record.msg == "placement refused this host"]
+    assert sorted(said) == ["id taken, says one", "id taken, says two"]
+
+
+async def test_replicas_that_are_away_are_told_of_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    gone = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    async with AsyncExitStack() as stack, asyncio.timeout(20):
+        late = Placement()
+        with caplog.at_level(logging.INFO):
+            await late.start(stack)
+            await stack.enter_async_context(Talking([*gone, *gone, *gone, late.address]))
+            await late.welcomed.wait()
+    said = [record.__dict__["address"] for record in caplog.records if record.msg == "placement is away"]
+    assert said == gone
