@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "sidecar": Command("holdfast_sidecar.__main__:main", "run a sidecar as it is deployed", "sidecar"),
     "placement": Command("holdfast_placement.__main__:main", "run the service that places partitions", "placement"),
     "cluster": Command("holdfast_cli.cluster.run:main", "start a whole cluster on this machine", "cluster"),
+    "worker": Command("holdfast_cli.worker:main", "run workflows and activities: worker module:app", ""),
     "certs": Command("holdfast_cli.certs:main", "make certificates for development", "certs"),
     "lint": Command("holdfast_cli.lint:main", "find what in workflow code cannot be replayed", ""),
     "inspect": Command("holdfast_cli.inspect:main", "show what is stored of an instance, key by key", "sidecar"),

@@ -80,7 +80,7 @@ class Worker:
         self._threads = threads
         self._processes = processes or os.cpu_count() or 1
         self._cache_max = cache_max
-        self._drain_limit = drain_limit
+        self.drain_limit = drain_limit
         self._blocked_after = blocked_after
         self._replay_every_turn = replay_every_turn
         self._liveness_file = None if liveness_file is None else Path(liveness_file)
@@ -88,7 +88,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._activities: Activities | None = None
-        self.left_behind = 0
+        self._is_connected = False
+        self.left_behind = 0  # activities that had not ended when `run` returned
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -112,6 +113,11 @@ class Worker:
         self.stop()
         if self._task is not None:
             await self._task
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a sidecar has welcomed it and the stream stands."""
+        return self._is_connected
 
     def stop(self) -> None:
         """Takes nothing new, lets running activities end (for at most `drain_limit`), then `run` returns."""
@@ -204,6 +210,7 @@ class Worker:
                     await talk(stream, give, take)
                 except (Disconnected, HoldfastError) as error:
                     ended = error
+                self._is_connected = False
                 for task in beside:
                     task.cancel()
             if ended is not None:
@@ -236,6 +243,7 @@ class Worker:
     def _welcomed(self, welcome: pb.WorkerWelcome, turns: Turns, activities: Activities) -> None:
         turns.payload_bytes_max = activities.payload_bytes_max = welcome.payload_bytes_max or _ANY_SIZE
         _log.info("worker %s connected to %s (%s)", self.name, self._connection.target, welcome.sidecar)
+        self._is_connected = True
         self._connected.set()
 
     async def _drain(self, frames: Frames, activities: Activities) -> None:
@@ -244,13 +252,13 @@ class Worker:
         frames.item().draining = True
         activities.drain()
         try:
-            async with asyncio.timeout(self._drain_limit):
+            async with asyncio.timeout(self.drain_limit):
                 await activities.idle.wait()
         except TimeoutError:
             _log.warning(
                 "%d activities still run after %.0f s, leaving them to another worker",
                 len(activities),
-                self._drain_limit,
+                self.drain_limit,
             )
         frames.close()
 
