@@ -36,7 +36,8 @@ _OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),  # the sidecar is beside the app; a proxy for the web must not come between
 )
-_SAY_AGAIN: Final = 20  # failures between two lines in the log: one or two a minute while a sidecar is away
+_CAP: Final = timedelta(seconds=1)  # a sidecar beside us is back within a second of a crash, and asking costs nothing
+_SAY_AGAIN: Final = 80  # failures between two lines in the log: one or two a minute while a sidecar is away
 
 Up = TypeVar("Up", bound=Message)
 Down = TypeVar("Down", bound=Message)
@@ -224,7 +225,7 @@ class Reconnecting:
     def __init__(self, connection: Connection, log: logging.Logger) -> None:
         self._connection = connection
         self._log = log
-        self._backoff = Backoff(IDS.random(), base=timedelta(milliseconds=100), cap=timedelta(seconds=5))
+        self._backoff = Backoff(IDS.random(), base=timedelta(milliseconds=100), cap=_CAP)
         self._is_away = False
 
     def succeeded(self) -> None:
