@@ -1,3 +1,3 @@
 """What lies in these folders runs inside the environments of the clients, not in ours."""
 
-collect_ignore = ["durabletask", "dapr", "durabletask_dapr"]
+collect_ignore = ["durabletask", "dapr"]

@@ -26,9 +26,10 @@ def python_of(client: str) -> Path:
     return python
 
 
-def run_module(client: str, module: Path, sidecar: SidecarProcess) -> SuiteResult:
+def run_module(client: str, module: Path, sidecar: SidecarProcess, *, root: Path) -> SuiteResult:
+    """Every test of a module below `root`, the folder with the fixtures; settings lie beside `root`."""
     report = sidecar.folder / f"{module.stem}.xml"
-    settings = ["-c", str(module.parents[1] / "inside.ini"), "--rootdir", str(module.parent)]
+    settings = ["-c", str(root.parent / "inside.ini"), "--rootdir", str(root), "--confcutdir", str(root)]
     ended = subprocess.run(
         [str(python_of(client)), "-m", "pytest", str(module), *settings, f"--junitxml={report}"],
         env={**os.environ, **sidecar.environment(), "PYTHONPATH": str(ROOT)},

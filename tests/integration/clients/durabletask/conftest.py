@@ -1,5 +1,9 @@
-"""Runs inside an environment that holds nothing but the unmodified client; the sidecar's address comes from outside."""
+"""Runs inside an environment that holds nothing but the unmodified client; the sidecar's address comes from outside.
 
+Two clients have these names, `durabletask` and `durabletask-dapr`: what lies here holds for both.
+"""
+
+import json
 import os
 import threading
 import uuid
@@ -14,7 +18,26 @@ from durabletask.worker import TaskHubGrpcWorker
 from tests.support.clients.inside import Sidecar
 
 Serve: TypeAlias = Callable[..., TaskHubGrpcWorker]
-Finished: TypeAlias = Callable[..., OrchestrationState]
+Finished: TypeAlias = Callable[..., "Ended"]
+
+
+class Ended:
+    """The state of an instance, with its payloads decoded, which only one of the clients does itself."""
+
+    def __init__(self, state: OrchestrationState) -> None:
+        self._state = state
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._state, name)
+
+    def get_input(self) -> Any:
+        return json.loads(self._state.serialized_input or "null")
+
+    def get_output(self) -> Any:
+        return json.loads(self._state.serialized_output or "null")
+
+    def get_custom_status(self) -> Any:
+        return json.loads(self._state.serialized_custom_status or "null")
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +84,21 @@ def serve(sidecar: Sidecar, stopping: ExitStack) -> Iterator[Serve]:
 
     yield start
     for worker in workers:
-        thread = threading.Thread(target=worker.stop)
-        thread.start()
-        stopping.callback(thread.join)
+        hang_up(worker, stopping)
     if counts:
         sidecar.await_workers_at_most(counts[0])
+
+
+@pytest.fixture
+def leave(sidecar: Sidecar, stopping: ExitStack) -> Callable[[TaskHubGrpcWorker], None]:
+    """Stops one worker in the middle of a test; it has hung up on return."""
+
+    def stop(worker: TaskHubGrpcWorker) -> None:
+        before = sidecar.workers()
+        hang_up(worker, stopping)
+        sidecar.await_workers_at_most(before - 1)
+
+    return stop
 
 
 @pytest.fixture
@@ -79,10 +112,16 @@ def finished(client: TaskHubGrpcClient) -> Finished:
 
     def wait(
         instance_id: str, expected: OrchestrationStatus = OrchestrationStatus.COMPLETED, timeout: float = 30
-    ) -> OrchestrationState:
+    ) -> Ended:
         state = client.wait_for_orchestration_completion(instance_id, timeout=timeout)
         assert state is not None, f"{instance_id}: not known"
         assert state.runtime_status is expected, f"{instance_id}: {state}"
-        return state
+        return Ended(state)
 
     return wait
+
+
+def hang_up(worker: TaskHubGrpcWorker, stopping: ExitStack) -> None:
+    thread = threading.Thread(target=worker.stop)
+    thread.start()
+    stopping.callback(thread.join)

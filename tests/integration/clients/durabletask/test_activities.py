@@ -55,34 +55,6 @@ def test_the_first_of_several_wins_and_the_rest_does_no_harm(client, serve, fini
     assert finished(instance_id).get_output() == "quick"
 
 
-def test_a_failure_brings_type_message_stack_and_cause(client, serve, finished):
-    def fails(_: task.ActivityContext, __):
-        try:
-            raise KeyError("the cause")
-        except KeyError as cause:
-            raise ValueError("the failure") from cause
-
-    def catches(ctx: task.OrchestrationContext, _):
-        try:
-            yield ctx.call_activity(fails)
-        except task.TaskFailedError as error:
-            inner = error.details.inner_failure
-            return [
-                error.details.error_type,
-                error.details.message,
-                "fails" in (error.details.stack_trace or ""),
-                None if inner is None else inner.error_type,
-            ]
-
-    serve([catches], [fails])
-    output = finished(client.schedule_new_orchestration(catches)).get_output()
-    kind, message, has_stack, cause = output
-    assert kind.endswith("ValueError")
-    assert "the failure" in message
-    assert has_stack
-    assert cause.endswith("KeyError")
-
-
 def test_a_failure_that_nobody_catches_fails_the_workflow(client, serve, finished):
     def fails(_: task.ActivityContext, __):
         raise RuntimeError("nobody catches me")
@@ -94,25 +66,6 @@ def test_a_failure_that_nobody_catches_fails_the_workflow(client, serve, finishe
     state = finished(client.schedule_new_orchestration(lets_go), OrchestrationStatus.FAILED)
     assert "nobody catches me" in state.failure_details.message
     assert state.failure_details.stack_trace
-
-
-def test_failure_properties_travel_with_the_failure(client, serve, finished):
-    class Provider:
-        def get_exception_properties(self, _: BaseException):
-            return {"order": 7, "hints": ["a", "b"], "nested": {"deep": True}}
-
-    def fails(_: task.ActivityContext, __):
-        raise ValueError("with properties")
-
-    def catches(ctx: task.OrchestrationContext, _):
-        try:
-            yield ctx.call_activity(fails)
-        except task.TaskFailedError as error:
-            return error.details.properties
-
-    serve([catches], [fails], exception_properties_provider=Provider())
-    found = finished(client.schedule_new_orchestration(catches)).get_output()
-    assert found == {"order": 7, "hints": ["a", "b"], "nested": {"deep": True}}
 
 
 def test_a_retried_activity_succeeds_in_the_end(client, serve, finished):

@@ -33,19 +33,6 @@ def test_a_child_gets_an_id_from_its_parent_and_answers_it(client, serve, finish
     assert finished(f"{instance_id}:0001").get_output() == {"deep": [1]}
 
 
-def test_a_child_runs_under_the_id_it_was_given_and_knows_its_parent(client, serve, finished, new_id):
-    def child(ctx: task.OrchestrationContext, _):
-        return [ctx.instance_id, ctx.parent_instance_id]
-
-    def parent(ctx: task.OrchestrationContext, child_id: str):
-        return (yield ctx.call_sub_orchestrator(child, instance_id=child_id))
-
-    serve([parent, child])
-    child_id = new_id()
-    instance_id = client.schedule_new_orchestration(parent, input=child_id)
-    assert finished(instance_id).get_output() == [child_id, instance_id]
-
-
 def test_a_fan_out_of_children_gathers_them_all(client, serve, finished):
     def parent(ctx: task.OrchestrationContext, width: int):
         return (yield task.when_all([ctx.call_sub_orchestrator(echo, input=number) for number in range(width)]))

@@ -112,3 +112,15 @@ def test_a_workflow_without_a_version_has_none(client, serve, finished):
     serve([tells])
     instance_id = client.schedule_new_orchestration(tells)
     assert finished(instance_id).get_output() is None
+
+
+def test_a_generation_may_have_a_new_version(client, serve, finished):
+    def upgrades(ctx: task.OrchestrationContext, generation: int):
+        if generation == 1:
+            ctx.continue_as_new(2, new_version="2.0")
+            return None
+        return ctx.version
+
+    serve([upgrades])
+    instance_id = client.schedule_new_orchestration(upgrades, input=1, version="1.0")
+    assert finished(instance_id).get_output() == "2.0"

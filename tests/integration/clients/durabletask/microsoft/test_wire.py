@@ -5,6 +5,7 @@ from datetime import timedelta
 import grpc
 import pytest
 from durabletask import history, task
+from durabletask.entities import EntityInstanceId
 
 
 def test_a_retry_keeps_its_action_id_and_every_attempt_is_in_the_history(client, serve, finished):
@@ -74,3 +75,9 @@ def test_malformed_bytes_are_refused_by_name(sidecar, method, data):
             call(data, timeout=10)
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error.value.details()
+
+
+def test_entities_are_not_served_yet_and_say_so(client):
+    with pytest.raises(grpc.RpcError) as error:
+        client.signal_entity(EntityInstanceId("counter", "one"), "add", input=1)
+    assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
