@@ -18,7 +18,7 @@ from holdfast_sidecar.actors.ports import ActivityTask, TurnTask
 from holdfast_sidecar.api.answers import outcome_of
 from holdfast_sidecar.api.durabletask import requests, shared
 from holdfast_sidecar.api.durabletask.errors import BadRequest
-from holdfast_sidecar.api.durabletask.model import ActivityAnswer, Dialect, TurnAnswer
+from holdfast_sidecar.api.durabletask.model import ActivityAnswer, TurnAnswer
 from holdfast_sidecar.api.durabletask.tokens import Token, Work, read_token
 from holdfast_sidecar.api.durabletask.wire import Malformed, fields
 from holdfast_sidecar.api.durabletask.worker import DurableTaskWorker
@@ -154,7 +154,7 @@ def _result(answer: TurnAnswer, actions: tuple[Action, ...], worker: DurableTask
         actions=actions,
         custom_status=answer.custom_status,
         patches=answer.patches,
-        names_all_patches=worker.stream.dialect is Dialect.DAPR,
+        names_all_patches=True,  # those of Dapr do; no other worker begins a history with patches
         version_name=answer.version_name,
         turn_trace=answer.trace or None,
         dialect=worker.stream.dialect.value,
