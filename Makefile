@@ -17,10 +17,11 @@ PARALLEL  ?= 2
 PYTEST    := $(BIN)/pytest
 FAST      := $(wildcard tests/unit tests/support tests/conformance tests/histories tests/simulation)
 N         ?= 50000
+START     ?= 0
 LOCK      := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock bench bench-cluster simulate crash build clean
+.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock bench bench-cluster simulate crash chaos build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -97,11 +98,17 @@ bench: env ## Measure one sidecar with one app
 bench-cluster: env ## Measure a cluster, and how long it takes to recover
 	$(BIN)/python -m bench.cluster
 
-simulate: env ## Run N simulated clusters, each from its own seed (N=50000)
-	$(BIN)/python -m tests.simulation --runs $(N)
+simulate: env ## Run N simulated worlds, each from its own seed (N=50000, START=0)
+	$(BIN)/python -m tests.simulation.run --seeds $(N) --start $(START)
 
 crash: env ## Kill sidecar, app and store at random instants, at full size (STORE=sqlite, SEED=1)
 	$(BIN)/python -m tests.integration.crash $(if $(STORE),--store $(STORE)) $(if $(SEED),--seed $(SEED))
+
+chaos: env ## Torment a whole cluster at random, at full size (STORE=redis, SEED=1, SECONDS=600, INSTANCES=20000)
+	$(BIN)/python -m tests.integration.cluster.chaos --seconds $(or $(SECONDS),600) --instances $(or $(INSTANCES),20000) $(if $(STORE),--store $(STORE)) $(if $(SEED),--seed $(SEED))
+
+idle: env ## Measure what 100,000 instances that wait cost
+	$(BIN)/python -m tests.integration.crash.idle
 
 build: env ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from holdfast_sidecar.actors.engine import Engine, StartRequest
 from holdfast_sidecar.core.errors import HoldfastError, Kind
 from holdfast_sidecar.core.state import View
-from tests.simulation.disk import Violation
+from tests.simulation.disk import Life, Violation
 from tests.simulation.program import NAME, Plan, encode_plan, waits_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Client:
         await self._until_ok(
             f"event {name}", lambda engine: engine.raise_event(self.id, name, f"payload of {name}", source=source)
         )
-        life = self._world.journal.lives[self.id]
+        life = self._world.journal.lives.get(self.id, Life())
         is_kept = life.is_ended or source in life.consumed or any(name.encode() in row for row in life.durable)
         self._promise(is_kept, f"event {name} was acknowledged and is not kept")
 
@@ -141,7 +141,7 @@ class Client:
             raise Violation(f"{self.id}: {otherwise}")
 
     def _life_executions(self) -> set[str]:
-        return self._world.journal.lives[self.id].executions
+        return self._world.journal.lives.get(self.id, Life()).executions
 
     def _now_ns(self) -> int:
         return 1_700_000_000_000_000_000 + self._world.loop.now_ns

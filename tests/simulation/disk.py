@@ -101,6 +101,11 @@ class Journal:
         self.outbox.update(reminder.data for reminder in commit.reminders_put if reminder.name.startswith("send-"))
         self._note(commit.instance_id, _line(commit, events))
 
+    def refused(self, commit: Commit, outcome: Outcome) -> None:
+        fence = self.fences.get(commit.partition, 0)
+        why = f"epoch {commit.epoch} < fence {fence}" if outcome is Outcome.FENCED else "another version"
+        self._note("store", f"{commit.instance_id}: {why}, nothing written")
+
     def _reset(self, life: Life, commit: Commit) -> None:
         assert commit.record is not None
         life.history = []
@@ -207,4 +212,6 @@ class Disk(MemoryStore):
         outcome = super().apply(commit)
         if outcome is Outcome.APPLIED:
             self.journal.applied(commit)
+        else:
+            self.journal.refused(commit, outcome)
         return outcome

@@ -122,4 +122,7 @@ class SimLoop(asyncio.BaseEventLoop):
         if self.failures:
             failure = self.failures.pop(0)
             error = failure.get("exception")
-            raise AssertionError(str(failure.get("message"))) from (error if isinstance(error, Exception) else None)
+            if isinstance(error, AssertionError):
+                raise error
+            cause = error if isinstance(error, Exception) else None
+            raise AssertionError(f"{failure.get('message')}: {type(error).__name__}: {error}") from cause

@@ -67,11 +67,14 @@ class SimRouter(LocalRouter):
         self._check(message)
         rng, weather = self._rng, self._weather
         if rng.random() < weather.duplicates:
-            self._clock.call_later(rng.random() * 3, lambda: super(SimRouter, self).send(message, no_reply))
+            self._clock.call_later(rng.random() * 3, lambda: self._deliver(message, no_reply, delay))
         if rng.random() < weather.delays:
-            self._clock.call_later(rng.random(), lambda: super(SimRouter, self).send(message, reply, delay=delay))
+            self._clock.call_later(rng.random(), lambda: self._deliver(message, reply, delay))
         else:
-            super().send(message, reply, delay=delay)
+            self._deliver(message, reply, delay)
+
+    def _deliver(self, message: Message, reply: Reply, delay: float) -> None:
+        super().send(message, reply, delay=delay)
 
     def _check(self, message: Message) -> None:
         if isinstance(message, ActivityAnswer) or encode_message(message) in self._journal.outbox:
@@ -89,6 +92,9 @@ class SimRouter(LocalRouter):
 
 
 class Process:
+    disk_type: type[Disk] = Disk
+    host_type: type[Host] = Host
+
     def __init__(
         self,
         name: str,
@@ -113,7 +119,7 @@ class Process:
         self._note = note
         self._journal = journal
         self.clock = SimClock(loop, skew_ns=rng.randint(-2_000, 2_000) * 1_000_000)
-        self.disk = Disk(memory, journal, clock=self.clock, rng=rng, late=weather.late)
+        self.disk = self.disk_type(memory, journal, clock=self.clock, rng=rng, late=weather.late)
         self.chances = Chances(
             rng=rng, fail=weather.fails, lose=weather.loses, cut=weather.cuts, slow=0.3, slow_seconds_max=0.03
         )
@@ -134,7 +140,7 @@ class Process:
     # What a planted bug replaces.
 
     def make_host(self, store: Store) -> Host:
-        return Host(
+        return self.host_type(
             store=store,
             clock=self.clock,
             ids=SeededIds(self.epoch),
