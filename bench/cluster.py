@@ -1,0 +1,221 @@
+"""Measures a cluster: how long it takes to recover under load, and what a step costs beside a single sidecar.
+
+    python -m bench.cluster [SCENARIO ...] [--quick | --full] [--json FILE]
+
+Everything runs on this machine: etcd, Valkey, three placements, three sidecars, and the apps in this process. Prints a
+table and keeps everything as JSON under bench/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+import traceback
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from bench import procfs
+from bench.fleet import Fleet, Shape, fleet
+from bench.results import Row, percentile, save, table
+
+RESULTS = Path(__file__).parent / "results"
+LANES = 16
+CALM_S = 1.5
+STEPS = 5
+SCENARIO_S = 300.0
+Values = dict[str, float]
+Scenario = Callable[[bool], Awaitable[Values]]
+
+
+@asynccontextmanager
+async def _under_load(made: Fleet, clients: int) -> AsyncGenerator[None]:
+    """Load from clients of the first sidecars, which stay; calm at first."""
+    stop = asyncio.Event()
+    made.clients = made.clients[:clients]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(made.loaded(LANES, until=stop, count=STEPS))
+        await asyncio.sleep(CALM_S)
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+async def _after(made: Fleet, moment: float) -> Values:
+    """Until all that was open at that moment has ended, and what clients saw of it."""
+    waiting = made.open_at(moment)
+    await made.all_ended(waiting)
+    return {
+        "all_on_ms": (max((made.ended[each] for each in waiting), default=moment) - moment) * 1e3,
+        "usual_worst_ms": made.worst(moment - 1.0, moment) * 1e3,
+        "errors": float(len(made.errors)),
+    }
+
+
+async def _lose(shape: Shape, number: signal.Signals) -> Values:
+    """The third sidecar dies, or stands still; clients are at the others."""
+    async with fleet(shape) as made, _under_load(made, 2):
+        moment = time.monotonic()
+        made.signal("sidecar-2", number)
+        owned = await made.owned(0, 1)
+        values = {"owned_ms": (owned - moment) * 1e3, **await _after(made, moment)}
+        if number is signal.SIGSTOP:
+            made.signal("sidecar-2", signal.SIGCONT)
+            await made.owned(0, 1, 2)
+            await asyncio.sleep(1.0)
+            values["refused"] = await made.metric(2, "holdfast_partitions_lost_total")
+        return values
+
+
+async def kill_3s(_: bool) -> Values:
+    return await _lose(Shape(), signal.SIGKILL)
+
+
+async def kill_1s(_: bool) -> Values:
+    return await _lose(Shape(lease="1s"), signal.SIGKILL)
+
+
+async def leave(_: bool) -> Values:
+    return await _lose(Shape(), signal.SIGTERM)
+
+
+async def stop(_: bool) -> Values:
+    return await _lose(Shape(), signal.SIGSTOP)
+
+
+async def leader(_: bool) -> Values:
+    """A sidecar gets its first worker just after the leader has died."""
+    async with fleet(Shape(workers=2)) as made, _under_load(made, 2):
+        moment = time.monotonic()
+        made.signal(await made.leader(), signal.SIGKILL)
+        await made.serve(2)
+        joined = await made.owned(0, 1, 2)
+        await asyncio.sleep(1.0)
+        values = await _after(made, moment)
+        return {"owned_ms": (joined - moment) * 1e3, **values, "worst_ms": made.worst(moment, time.monotonic()) * 1e3}
+
+
+async def control(is_quick: bool) -> Values:
+    """All placements and etcd are away; the rate is that of the last half of that time."""
+    seconds = 8.0 if is_quick else 60.0
+    async with fleet(Shape()) as made, _under_load(made, 3):
+        moment = time.monotonic()
+        usual = made.rate(moment - 1.0, moment)
+        for one in [*made.named("placement"), *made.named("etcd")]:
+            made.signal(one.part.name, signal.SIGKILL)
+        await asyncio.sleep(seconds)
+        now = time.monotonic()
+        values = {"per_s": made.rate(now - seconds / 2, now), "usual_per_s": usual, **await _after(made, moment)}
+        for one in [*made.named("etcd"), *made.named("placement")]:
+            await made.start_again(one.part.name)
+        await made.owned(0, 1, 2)
+        return {**values, "worst_ms": made.worst(moment, time.monotonic()) * 1e3}
+
+
+async def join(_: bool) -> Values:
+    """The fourth sidecar gets its first worker."""
+    async with fleet(Shape(sidecars=4)) as made, _under_load(made, 3):
+        moment = time.monotonic()
+        await made.serve(3)
+        owned = await made.owned(0, 1, 2, 3)
+        share = await made.metric(3, "holdfast_partitions_owned")
+        return {"owned_ms": (owned - moment) * 1e3, "moved_%": share / 1024 * 100, **await _after(made, moment)}
+
+
+async def _cost(shape: Shape, is_quick: bool) -> Values:
+    seconds = 4.0 if is_quick else 10.0
+    async with fleet(shape) as made, _under_load(made, shape.workers):
+        begin, before, store = time.monotonic(), made.cpu("sidecar"), made.cpu("store")
+        await asyncio.sleep(seconds)
+        end, spent, stored = time.monotonic(), made.cpu("sidecar") - before, made.cpu("store") - store
+        took = [at - made.began[each] for each, at in made.ended.items() if begin <= at <= end]
+        number = len(took) * STEPS
+        return {
+            "per_s": len(took) / (end - begin),
+            "p50_ms": percentile(took, 0.5) * 1e3,
+            "p99_ms": percentile(took, 0.99) * 1e3,
+            "sidecar_us_step": spent / number * 1e6,
+            "store_us_step": stored / number * 1e6,
+            "errors": float(len(made.errors)),
+        }
+
+
+async def alone(is_quick: bool) -> Values:
+    return await _cost(Shape(sidecars=1, placements=1, alone=True, workers=1), is_quick)
+
+
+async def by_hash(is_quick: bool) -> Values:
+    return await _cost(Shape(), is_quick)
+
+
+async def local_first(is_quick: bool) -> Values:
+    return await _cost(Shape(local_first=True), is_quick)
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "kill-9-lease-3s": kill_3s,
+    "kill-9-lease-1s": kill_1s,
+    "planned-leave": leave,
+    "stop-and-continue": stop,
+    "leader-killed": leader,
+    "control-plane-away": control,
+    "fourth-joins": join,
+    "cost-single": alone,
+    "cost-3-by-hash": by_hash,
+    "cost-3-local-first": local_first,
+}
+
+
+async def measure(name: str, *, runs: int, is_quick: bool) -> Row:
+    """The medians of the runs; a scenario that breaks or takes too long says so."""
+    print(f"{name}", file=sys.stderr)
+    found: list[Values] = []
+    try:
+        for _ in range(runs):
+            async with asyncio.timeout(SCENARIO_S):
+                found.append(await SCENARIOS[name](is_quick))
+    except Exception as error:  # noqa: BLE001 - the other scenarios shall run, and the report says what broke
+        return Row("cluster", "native", f"{name} BROKEN", note="".join(traceback.format_exception(error))[-500:])
+    row = Row("cluster", "native", name, {key: median(each[key] for each in found) for key in found[0]})
+    row.note = f"{runs} runs" if runs > 1 else ""
+    print(table([row]).splitlines()[1], file=sys.stderr)
+    return row
+
+
+async def main(arguments: Sequence[str]) -> int:
+    given = _options(arguments)
+    moment = datetime.now(UTC)
+    machine = procfs.machine()
+    runs = 5 if given.full else 1
+    rows = [await measure(name, runs=runs, is_quick=given.quick) for name in given.scenarios or SCENARIOS]
+    costs = {row.case: row.values["sidecar_us_step"] for row in rows if "sidecar_us_step" in row.values}
+    print(table(rows))
+    for name in ("cost-3-by-hash", "cost-3-local-first"):
+        if name in costs and "cost-single" in costs:
+            print(f"{name}: {costs['cost-single'] / costs[name]:.0%} of a single sidecar's steps per CPU second")
+    path = given.json or RESULTS / f"cluster-{moment:%Y%m%d-%H%M%S}.json"
+    facts = {"at": moment.isoformat(), "machine": machine, "runs": runs, "quick": given.quick}
+    versions = {"holdfast": version("holdfast"), "python": sys.version.split()[0], "grpcio": version("grpcio")}
+    save(path, facts={**facts, "versions": versions}, rows=rows)
+    print(f"\nkept in {path}")
+    return int(any("BROKEN" in row.case for row in rows))
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.cluster", description="Measure a cluster on this machine.")
+    parser.add_argument("scenarios", nargs="*", choices=[[], *SCENARIOS], help="all when none is named")
+    parser.add_argument("--quick", action="store_true", help="shorter, to see that it works")
+    parser.add_argument("--full", action="store_true", help="medians of five runs")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1:])))
