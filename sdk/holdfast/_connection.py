@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError, Message
 from holdfast.errors import HoldfastError
 from holdfast_kit.backoff import Backoff
 from holdfast_kit.clock import Clock, SystemClock
-from holdfast_kit.ids import SystemIds
+from holdfast_kit.ids import Ids, SystemIds
 
 CLOCK: Final = SystemClock()
 IDS: Final = SystemIds()
@@ -68,7 +68,7 @@ class Stream(Protocol[Up_contra, Down_co]):
 
 
 class Connection(Protocol):
-    """A way to a sidecar, and the clock that both sides go by."""
+    """A way to a sidecar, the clock that both sides go by, and where identities come from."""
 
     @property
     def target(self) -> str: ...
@@ -78,6 +78,9 @@ class Connection(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+
+    @property
+    def ids(self) -> Ids: ...
 
     def open(self, method: str, up: type[Up], down: type[Down]) -> AbstractAsyncContextManager[Stream[Up, Down]]: ...
 
@@ -107,6 +110,10 @@ class Endpoint:
     @property
     def clock(self) -> Clock:
         return CLOCK
+
+    @property
+    def ids(self) -> Ids:
+        return IDS
 
     @property
     def target(self) -> str:
@@ -225,7 +232,7 @@ class Reconnecting:
     def __init__(self, connection: Connection, log: logging.Logger) -> None:
         self._connection = connection
         self._log = log
-        self._backoff = Backoff(IDS.random(), base=timedelta(milliseconds=100), cap=_CAP)
+        self._backoff = Backoff(connection.ids.random(), base=timedelta(milliseconds=100), cap=_CAP)
         self._is_away = False
 
     def succeeded(self) -> None:

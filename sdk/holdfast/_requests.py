@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypedDict, cast
 
-from holdfast._connection import IDS
+from holdfast._connection import Connection
 from holdfast._signature import encode_arguments
 from holdfast._state import nanoseconds
 from holdfast.authoring import Workflow
@@ -33,7 +33,7 @@ _OPTIONS: Final = StartOptions.__annotations__.keys()
 
 
 def start_request(
-    workflow: Any, input: tuple[Any, ...], options: StartOptions, *, now: int
+    workflow: Any, input: tuple[Any, ...], options: StartOptions, *, connection: Connection
 ) -> tuple[pb.StartRequest, Any]:
     """The message, and the type of the workflow's result."""
     unknown = options.keys() - _OPTIONS
@@ -44,10 +44,10 @@ def start_request(
         name=name,
         input=payload,
         instance_id=options.get("id", ""),
-        execution_id=IDS.uuid(),
+        execution_id=connection.ids.uuid(),
         version=options.get("version", version),
         tags=options.get("tags"),
-        scheduled_at=nanoseconds(options.get("at"), options.get("after"), now=now),
+        scheduled_at=nanoseconds(options.get("at"), options.get("after"), now=connection.clock.now_ns()),
     )
     _reuse(request, options.get("if_exists", "error"))
     return request, returns

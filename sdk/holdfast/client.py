@@ -18,11 +18,12 @@ from msgspec import UNSET, UnsetType
 
 from holdfast import serialization
 from holdfast._asking import Asking
-from holdfast._connection import IDS, Connection, connection_of
+from holdfast._connection import Connection, connection_of
 from holdfast._requests import StartOptions, start_request
 from holdfast._state import Filter, Instance, Page, filter_message, instance_of
 from holdfast.authoring import Workflow
 from holdfast.errors import InstanceNotFound, WorkflowCanceled, WorkflowFailed, refusal_of
+from holdfast_kit.ids import Ids
 from holdfast_proto.codec import event_of
 from holdfast_proto.history import HistoryEvent, Status
 from holdfast_proto.v1 import client_pb2 as pb
@@ -89,7 +90,7 @@ class Handle(Generic[R]):
     async def send(self, event: str, value: Any = None) -> None:
         """Raises an event on the instance; it is kept until the workflow asks for it."""
         payload = None if value is None else serialization.encode(value, what=f"event {event!r}")
-        request = pb.RaiseEventRequest(instance_id=self.id, name=event, input=payload, source=IDS.token())
+        request = pb.RaiseEventRequest(instance_id=self.id, name=event, input=payload, source=self._client.ids.token())
         await self._client.ask(pb.Request(raise_event=request))
 
     async def pause(self, reason: str | None = None) -> None:
@@ -113,13 +114,16 @@ class Handle(Generic[R]):
 
     async def restart(self, *, keeps_id: bool = False) -> Handle[R]:
         """The same start once more, under a new id or the same."""
-        request = pb.RestartRequest(instance_id=self.id, keeps_id=keeps_id, execution_id=IDS.uuid())
+        request = pb.RestartRequest(instance_id=self.id, keeps_id=keeps_id, execution_id=self._client.ids.uuid())
         return self._again(await self._client.ask(pb.Request(restart=request)))
 
     async def rerun(self, from_row: int, *, id: str = "", input: Any = UNSET) -> Handle[R]:
         """A new instance that begins with this one's history up to the activity, timer or child in that row."""
         request = pb.RerunRequest(
-            instance_id=self.id, from_row=from_row, new_instance_id=id or IDS.uuid(), execution_id=IDS.uuid()
+            instance_id=self.id,
+            from_row=from_row,
+            new_instance_id=id or self._client.ids.uuid(),
+            execution_id=self._client.ids.uuid(),
         )
         if not isinstance(input, UnsetType):
             request.overwrites_input = True
@@ -150,6 +154,11 @@ class Client:
         self._connection = connection_of(address, namespace, token)
         self._asking = Asking(self._connection)
 
+    @property
+    def ids(self) -> Ids:
+        """Where made-up identities come from."""
+        return self._connection.ids
+
     async def __aenter__(self) -> Self:
         """Does not wait for a sidecar; the first request does."""
         self._asking.open()
@@ -174,7 +183,7 @@ class Client:
     async def start(self, workflow: str, input: Any = None, /, **options: Unpack[StartOptions]) -> Handle[Any]: ...
     async def start(self, workflow: Any, /, *input: Any, **options: Unpack[StartOptions]) -> Any:
         """Starts an instance; when this returns, the start is durable. Options: see StartOptions."""
-        request, returns = start_request(workflow, input, options, now=self._connection.clock.now_ns())
+        request, returns = start_request(workflow, input, options, connection=self._connection)
         started = (await self.ask(pb.Request(start=request))).started
         is_kept = options.get("if_exists") == "keep"  # then the run may be one that somebody else has started
         return Handle[Any](
@@ -190,8 +199,7 @@ class Client:
         """
         if "id" in options:
             raise TypeError("start_many: expected no id, as every instance needs one of its own; start them one by one")
-        now = self._connection.clock.now_ns()
-        requests = [start_request(workflow, (value,), options, now=now)[0] for value in inputs]
+        requests = [start_request(workflow, (value,), options, connection=self._connection)[0] for value in inputs]
         outcomes: list[pb.StartOutcome] = []
         for at in range(0, len(requests), STARTS_MAX):
             many = pb.StartManyRequest(starts=requests[at : at + STARTS_MAX])

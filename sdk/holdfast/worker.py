@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from holdfast._connection import IDS, Connection, Disconnected, Reconnecting, connection_of, sdk_name, talk
+from holdfast._connection import Connection, Disconnected, Reconnecting, connection_of, sdk_name, talk
 from holdfast._worker.activities import Activities
 from holdfast._worker.frames import Frames
 from holdfast._worker.turns import Turns
@@ -73,8 +73,8 @@ class Worker:
         _check(turn_slots=turn_slots, activity_slots=activity_slots, threads=threads)
         self.registry = Registry(*offers)
         _check_processes(self.registry)
-        self.name = name or f"{socket.gethostname()}:{os.getpid()}:{IDS.token()[:8]}"
         self._connection = connection_of(address, namespace, token)
+        self.name = name or f"{socket.gethostname()}:{os.getpid()}:{self._connection.ids.token()[:8]}"
         self._turn_slots = turn_slots
         self._activity_slots = activity_slots
         self._threads = threads
