@@ -188,11 +188,14 @@ class SqliteStore:
             files.connection.execute("BEGIN IMMEDIATE")
             result = job.work()
         except Exception as error:  # noqa: BLE001 - belongs to the one who asked
+            told = translated(error, self.path, system_errno=files.connection.system_errno)
             self._roll_back(files)
-            job.future.set_exception(translated(error, self.path))
+            job.future.set_exception(told)
             return
         self._is_committing = True
-        self._committer.call(lambda: _commit(files.connection), lambda _, error: self._committed(job, result, error))
+        self._committer.call(
+            lambda: _commit(files.connection, self.path), lambda _, error: self._committed(job, result, error)
+        )
 
     def _committed(self, job: _Job, result: object, error: BaseException | None) -> None:
         self._is_committing = False
@@ -212,14 +215,15 @@ class SqliteStore:
                 files.connection.execute("ROLLBACK")
 
 
-def _commit(connection: apsw.Connection) -> None:
+def _commit(connection: apsw.Connection, where: Path) -> None:
     try:
         connection.execute("COMMIT")
-    except apsw.Error:
+    except apsw.Error as error:
+        told = translated(error, where, system_errno=connection.system_errno)
         if connection.in_transaction:
             with suppress(apsw.Error):  # the failed COMMIT is the one to tell
                 connection.execute("ROLLBACK")
-        raise
+        raise told from error
 
 
 def _unwritable(commit: Commit, error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,15 +24,24 @@ VALUE_ERRORS: Final = (
     ValueError,
     msgspec.MsgspecError,
 )
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # SQLite knows only the first as a full disk
 
 
-def translated(error: BaseException, where: Path) -> BaseException:
-    """The contract's error for one of SQLite's. Others are passed through."""
-    if isinstance(error, apsw.FullError):
+def translated(error: BaseException, where: Path, *, system_errno: int = 0) -> BaseException:
+    """The contract's error for one of SQLite's; `system_errno` is what the connection knows of it. Others are passed
+    through."""
+    is_unwritten = _extended(error) == apsw.SQLITE_IOERR_WRITE
+    if isinstance(error, apsw.FullError) or (is_unwritten and system_errno in _NO_ROOM):
         return StoreFull(f"{where}: no room on the disk; nothing was written. Make room: the store goes on by itself")
     if isinstance(error, apsw.Error):
         return StoreError(f"{where}: {type(error).__name__}: {error}; what was asked may or may not have happened")
     return error
+
+
+def _extended(error: BaseException) -> int:
+    """SQLite's own number for the error, which only the errors that it raises itself carry."""
+    number: int = getattr(error, "extendedresult", 0)
+    return number
 
 
 @contextmanager

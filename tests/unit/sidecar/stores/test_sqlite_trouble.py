@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -48,6 +51,28 @@ async def test_a_failed_commit_writes_nothing_and_the_store_goes_on(
         assert await store.commit([create("order-8"), again]) == [Outcome.APPLIED, Outcome.APPLIED]
         await store.close()
     await _assert_stands(tmp_path, ["order-7", "order-8"])
+
+
+async def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
+    """The system says so with an error of its own, and so does a quota that is used up."""
+    store = SqliteStore(tmp_path)
+    await store.open(namespace="shop", partitions=16)
+    assert await store.commit([create("order-7")]) == [Outcome.APPLIED]
+    with files_no_larger_than(tmp_path / "holdfast.db-wal"), pytest.raises(StoreFull, match="no room"):
+        await store.commit([create("order-8", messages=[BIG])])
+    assert await store.commit([create("order-8")]) == [Outcome.APPLIED]
+    await store.close()
+    await _assert_stands(tmp_path, ["order-7", "order-8"])
+
+
+@contextmanager
+def files_no_larger_than(path: Path) -> Generator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_a_value_that_cannot_be_stored_does_not_take_its_batch_with_it(tmp_path: Path) -> None:
