@@ -20,6 +20,10 @@ class Watchers:
     def __contains__(self, instance_id: str) -> bool:
         return instance_id in self._waiting
 
+    def waited(self) -> list[str]:
+        """Instances that somebody waits for."""
+        return list(self._waiting)
+
     def add(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]:
         """Calls `watch` once, when the instance has started (ended, with `for_end`) or is gone. Gives how to stop."""
         entry = (for_end, watch)

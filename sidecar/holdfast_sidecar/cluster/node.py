@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import grpc
 
@@ -71,7 +72,12 @@ class ClusterNode:
             on_trust=self._trust,
         )
         self.ownership = Ownership(
-            host, host_id=me.host_id, use=self._use, disown=self._disown, fenced=self.stream.fenced
+            host,
+            host_id=me.host_id,
+            use=self._use,
+            disown=self._disown,
+            fenced=self.stream.fenced,
+            acquired=self._look_again,
         )
         host.on_lost = self.ownership.lost
         host.pause(is_paused=True)
@@ -161,6 +167,14 @@ class ClusterNode:
             self.stream.serve(wanted=False)
 
     # -- looking at the store for watchers -------------------------------------------------------------------------
+
+    def _look_again(self, partitions: Sequence[int]) -> None:
+        """The owner before may have written an end after the last look, and told nobody: it was not its own any more.
+        Now that the fence is up it can write no more."""
+        acquired, watchers = frozenset(partitions), self._host.watchers
+        for instance_id in watchers.waited():
+            if self._host.partition_of(instance_id) in acquired:
+                self._look(instance_id, partial(watchers.tell, instance_id))
 
     def _look(self, instance_id: str, told: Callable[[View | None], None]) -> None:
         self._looks.append((instance_id, told))

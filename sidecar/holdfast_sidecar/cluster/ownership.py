@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from holdfast_placement.table import Table
@@ -36,11 +36,13 @@ class Ownership:
         use: Callable[[Table], None],
         disown: Callable[[], None],
         fenced: Fenced,
+        acquired: Callable[[Sequence[int]], None] = lambda _: None,
     ) -> None:
         self._host = host
         self._host_id = host_id
         self._use = use  # the router looks at the new table
         self._disown = disown  # the router forgets what belonged to partitions that went
+        self._acquired = acquired  # nobody else writes to these partitions from here on
         self._fenced = fenced  # placement must go above the store's fence
         self._wanted: Table | None = None
         self._changed = asyncio.Event()
@@ -104,7 +106,9 @@ class Ownership:
     async def _acquire(self, partitions: list[int], epoch: int) -> None:
         # What may be written must be known before it can be: a commit of a partition just acquired finds it here.
         held = await self._host.acquire(partitions, epoch)
-        self._epochs.update(dict.fromkeys(held, epoch))
+        owned = self._host.owned  # a higher epoch may have come while we were at it
+        self._epochs.update({partition: epoch for partition in held if partition in owned})
+        self._acquired(held)
         refused = set(partitions) - set(held)
         if refused:
             # The store's fence is not told, only that it is higher: go well above, the next try says if it was enough.
