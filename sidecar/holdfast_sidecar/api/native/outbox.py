@@ -24,13 +24,18 @@ class Outbox:
     def room(self, size: int) -> pb.RawSidecarFrame:
         """The frame to put one more item of about this size into."""
         if self._items >= ITEMS_MAX or (self._items and self._bytes + size > FRAME_BYTES_MAX):
-            self._full.append(self._frame)
-            self._frame = pb.RawSidecarFrame()
-            self._items = self._bytes = 0
+            self.cut()
         self._items += 1
         self._bytes += size
         self._wake.set()
         return self._frame
+
+    def cut(self) -> None:
+        """What is added from here on goes into a later frame."""
+        if self._items:
+            self._full.append(self._frame)
+            self._frame = pb.RawSidecarFrame()
+            self._items = self._bytes = 0
 
     def close(self) -> None:
         """`next` gives what is left, then None."""

@@ -119,6 +119,7 @@ class NativeWorker:
         item = self.outbox.room(64).drops.add()
         item.instance_id = instance_id
         item.execution_id = execution_id
+        self.outbox.cut()  # turns of a frame come before its drops, and the next one of this instance must not
 
     def _remember(self, task: TurnTask) -> None:
         self._copies[task.instance_id] = Copy(task.execution_id, task.generation, task.past_count, task.token)
@@ -243,12 +244,12 @@ class NativeWorker:
 
     def _refuse_step(self, step: pb.FusedStep, runs: Iterable[tuple[str, str]]) -> None:
         """Its runs went where the sidecar does not follow, so they are dropped, known here or not."""
-        for done in step.results:
-            self._activity_done(done)
         self._forget_turn(step.turn_token)
         for instance_id, execution_id in runs:
             self._copies.pop(instance_id, None)
             self._drop(instance_id, execution_id)
+        for done in step.results:
+            self._activity_done(done)
 
     def _forget_turn(self, token: int) -> None:
         """Also when its results came too late. Rare, so a search will do."""

@@ -275,7 +275,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 @asynccontextmanager
-async def a_world(*, limits: Limits = DEFAULT_LIMITS) -> AsyncGenerator[World]:
+async def a_world(*, limits: Limits = DEFAULT_LIMITS, hello_timeout: float = DEADLINE) -> AsyncGenerator[World]:
     clock = SkipClock()
     store = FaultyStore(MemoryStore(), plan=Script({}), clock=clock)
     await store.open(namespace=NAMESPACE, partitions=PARTITIONS)
@@ -295,7 +295,7 @@ async def a_world(*, limits: Limits = DEFAULT_LIMITS) -> AsyncGenerator[World]:
         await host.run(group)
         loops = asyncio.all_tasks() - others
         await host.acquire(range(PARTITIONS), 1)
-        async with _served(host, engine, store, clock) as world:
+        async with _served(host, engine, store, clock, hello_timeout) as world:
             yield world
         router.stop()
         for loop in loops:
@@ -303,10 +303,12 @@ async def a_world(*, limits: Limits = DEFAULT_LIMITS) -> AsyncGenerator[World]:
 
 
 @asynccontextmanager
-async def _served(host: Host, engine: Engine, store: FaultyStore, clock: SkipClock) -> AsyncGenerator[World]:
+async def _served(
+    host: Host, engine: Engine, store: FaultyStore, clock: SkipClock, hello_timeout: float
+) -> AsyncGenerator[World]:
     async with grpc_server.bound(address="127.0.0.1", port=0) as (server, port):
         durabletask = DurableTaskService(host, engine)
-        workers = WorkerService(host, namespace=NAMESPACE, host_id="a", version="1.2.3")
+        workers = WorkerService(host, namespace=NAMESPACE, host_id="a", version="1.2.3", hello_timeout=hello_timeout)
         clients = ClientService(engine, namespace=NAMESPACE)
         await grpc_server.start(server, [durabletask, workers, clients])
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=UNLIMITED) as channel:
