@@ -253,6 +253,13 @@ async def teller(ctx: holdfast.Context, steps: int) -> str:
 
 
 @holdfast.workflow
+async def hoard(ctx: holdfast.Context, text: str) -> int:
+    """Takes room."""
+    await ctx.call(mix, len(text), 1)
+    return len(text)
+
+
+@holdfast.workflow
 async def failing(ctx: holdfast.Context, reason: str) -> None:
     await ctx.call(mix, 1, 1)
     raise Declined(reason)

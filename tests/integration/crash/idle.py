@@ -63,7 +63,7 @@ async def measure(folder: Path, *, instances: int) -> Idle:
     try:
         async with Client(sidecar.address) as client:
             fresh = _resident(sidecar)
-            for _ in range(0, _BURST, _BATCH):
+            for _ in range(0, min(_BURST, instances), _BATCH):
                 await client.start_many(fan, [Sum(1, 1)] * _BATCH)
             await _rest(sidecar)
             empty = _resident(sidecar)
