@@ -32,16 +32,21 @@ class Store(MemoryStore):
     def __init__(self, *, away: int = 0) -> None:
         super().__init__(Memory())
         self.away = away
+        self.waits_for_look = False
+        self._looked = asyncio.Event()
         self.acquired: list[tuple[list[int], int]] = []
 
     async def acquire(self, partitions: Sequence[int], epoch: int) -> Sequence[int]:
         if self.away:
             self.away -= 1
             raise StoreError("away")
+        if self.waits_for_look:
+            await self._looked.wait()
         self.acquired.append((list(partitions), epoch))
         return await super().acquire(partitions, epoch)
 
     async def view(self, instances: Sequence[tuple[int, str]], *, payloads: bool) -> Sequence[View | None]:
+        self._looked.set()
         status = Status.COMPLETED if self.acquired else Status.RUNNING
         return [
             View(record=Record(id=one, name="w", status=status, created_at=1, updated_at=1, execution_id="e"))
@@ -113,6 +118,7 @@ async def test_an_end_that_the_owner_before_wrote_just_before_the_fence_is_told(
     async with _node(store) as node:
         first = _table(["b"] * 4, version=1)
         await _apply(node, first)
+        store.waits_for_look = True
         ended = asyncio.get_running_loop().create_future()
         node.router.watch("order-1", ended.set_result, for_end=True)
         await _apply(node, _table(["a"] * 4, version=2, before=first))
