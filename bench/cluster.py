@@ -27,6 +27,7 @@ from bench.results import Row, percentile, save, table
 
 RESULTS = Path(__file__).parent / "results"
 LANES = 16
+LANES_OF_ONE = 32  # per sidecar, to compare what a step costs: each is as busy as the single one
 CALM_S = 1.5
 STEPS = 5
 SCENARIO_S = 300.0
@@ -35,12 +36,12 @@ Scenario = Callable[[bool], Awaitable[Values]]
 
 
 @asynccontextmanager
-async def _under_load(made: Fleet, clients: int) -> AsyncGenerator[None]:
+async def _under_load(made: Fleet, clients: int, lanes: int = LANES) -> AsyncGenerator[None]:
     """Load from clients of the first sidecars, which stay; calm at first."""
     stop = asyncio.Event()
     made.clients = made.clients[:clients]
     async with asyncio.TaskGroup() as group:
-        group.create_task(made.loaded(LANES, until=stop, count=STEPS))
+        group.create_task(made.loaded(lanes, until=stop, count=STEPS))
         await asyncio.sleep(CALM_S)
         try:
             yield
@@ -131,7 +132,7 @@ async def join(_: bool) -> Values:
 
 async def _cost(shape: Shape, is_quick: bool) -> Values:
     seconds = 4.0 if is_quick else 10.0
-    async with fleet(shape) as made, _under_load(made, shape.workers):
+    async with fleet(shape) as made, _under_load(made, shape.workers, LANES_OF_ONE * shape.workers):
         begin, before, store = time.monotonic(), made.cpu("sidecar"), made.cpu("store")
         await asyncio.sleep(seconds)
         end, spent, stored = time.monotonic(), made.cpu("sidecar") - before, made.cpu("store") - store
