@@ -15,6 +15,9 @@ _log = logging.getLogger(__name__)
 Landed = Callable[[Outcome | StoreError], None]
 
 GROUP_MAX = 512  # longer groups only make the first ones wait: a write costs by its rows, not by its commits
+GROUP_MIN = 32  # what is always written together
+GROUP_SHARE = 4  # of a longer queue only this part goes out at once: with all of it in one group, all instances become
+# one cohort, and sidecar and app take turns instead of working side by side (measured: +40 % at 64 in flight)
 
 
 class Committer:
@@ -54,7 +57,8 @@ class Committer:
     async def run_once(self) -> None:
         """Writes one group and tells everybody in it what became of his commit."""
         queue = self._queue
-        group = [queue.popleft() for _ in range(min(len(queue), GROUP_MAX))]
+        size = min(len(queue), GROUP_MAX, max(GROUP_MIN, len(queue) // GROUP_SHARE))
+        group = [queue.popleft() for _ in range(size)]
         self.commits += len(group)
         self.groups += 1
         results: Sequence[Outcome | StoreError]
