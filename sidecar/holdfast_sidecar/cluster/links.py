@@ -55,6 +55,7 @@ class Links:
         self._peers: dict[str, Peer] = {}
         self._wakes: dict[str, asyncio.Event] = {}
         self._streams: dict[str, object] = {}
+        self._told = set[str]()  # why peers were refused, since the last table
         self._dialers: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -71,6 +72,7 @@ class Links:
 
     def use(self, table: Table) -> None:
         """Peers come and go with the table's members; a restarted process is a new peer under an old id."""
+        self._told.clear()
         members = {member.id: member for member in table.hosts if member.id != self._me.host_id}
         for host_id, member in list(self._members.items()):
             new = members.get(host_id)
@@ -127,13 +129,19 @@ class Links:
             greeting = None
         problem = self._identity(context) or self._problem(greeting)
         if greeting is None or problem is not None:
-            _log.warning("refused a peer", extra={"reason": problem})
+            self._tell_once(problem or "no greeting")
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem or "no greeting")
         await context.write(encode_frame(Frame(greeting=self._greeting())))
         try:
             await self._converse(greeting.host_id, frames, context.write, None)
         except BadFrame as error:
             _log.warning("a peer sent what is no frame", extra={"peer": greeting.host_id, "error": str(error)})
+
+    def _tell_once(self, problem: str) -> None:
+        """Whoever is refused tries again for ever; the log shall not show it every time."""
+        if problem not in self._told:
+            self._told.add(problem)
+            _log.warning("refused a peer", extra={"reason": problem})
 
     def _problem(self, greeting: Greeting | None) -> str | None:
         me = self._me
