@@ -244,10 +244,10 @@ class NativeWorker:
 
     def _refuse_step(self, step: pb.FusedStep, runs: Iterable[tuple[str, str]]) -> None:
         """Its runs went where the sidecar does not follow, so they are dropped, known here or not."""
-        self._forget_turn(step.turn_token)
         for instance_id, execution_id in runs:
             self._copies.pop(instance_id, None)
             self._drop(instance_id, execution_id)
+        self._forget_turn(step.turn_token)
         for done in step.results:
             self._activity_done(done)
 

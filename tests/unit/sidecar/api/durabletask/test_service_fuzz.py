@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast_proto.durabletask import dapr_pb2
 from holdfast_proto.durabletask import microsoft_pb2 as pb
-from tests.unit.sidecar.api.durabletask.fuzz import messages, torn
+from tests.unit.sidecar.api.fuzz import messages, torn
 from tests.unit.sidecar.api.world import World, until
 
 _REQUESTS: Final[dict[str, list[type[Message]]]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import grpc
@@ -35,6 +36,18 @@ class WorkerEnd:
 
     async def send(self, frame: pb.WorkerFrame | bytes) -> None:
         await self._call.write(frame if isinstance(frame, bytes) else frame.SerializeToString())
+
+    async def try_to_send(self, data: bytes) -> None:
+        """The sidecar may have ended the stream already."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await self.send(data)
+
+    async def try_to_hang_up(self) -> None:
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await self._call.done_writing()
+        while await self.frame() is not None:
+            pass
+        await until(lambda: not self._world.host.pool.workers)
 
     async def answer(
         self,
@@ -162,6 +175,11 @@ class ClientEnd:
 
     async def send_bytes(self, data: bytes) -> None:
         await self._call.write(data)
+
+    async def try_to_send(self, data: bytes) -> None:
+        """The sidecar may have ended the stream already."""
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await self.send_bytes(data)
 
     async def reply(self, request_id: int) -> client_pb2.Reply:
         while request_id not in self._replies:

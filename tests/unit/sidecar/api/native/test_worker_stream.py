@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import grpc
 import pytest
 
@@ -310,9 +312,9 @@ async def test_custom_status_is_set_left_and_cleared(world: World) -> None:
     turn = await worker.turn()
     await worker.answer(turn, schedule(0), schedule(1), custom_status='"busy"')
     seen = [(await world.state()).custom_status.value]
-    for fields in ({}, {"clears_custom_status": True}):
+    for clears in (False, True):
         await worker.finish(await worker.activity())
-        await worker.answer(await worker.turn(), **fields)
+        await worker.answer(await worker.turn(), clears_custom_status=clears)
         seen.append((await world.state()).custom_status.value)
     assert seen == ['"busy"', '"busy"', ""]
 
@@ -456,17 +458,15 @@ async def test_heartbeats_keep_an_activity_alive_and_their_details_are_kept(worl
     for number in range(3):
         world.clock.skip(9)
         await worker.send(pb.WorkerFrame(heartbeats=[pb.Heartbeat(token=activity.token, details=f"{number}")]))
-        await until(lambda details=str(number): held(world, activity) == details)
+        await until(partial(is_known, world, activity, f"{number}"))
     await worker.break_off()
     again = await (await a_worker(world)).activity()
     assert (again.heartbeat_details, again.delivery) == ("2", 2)
 
 
-def held(world: World, activity: pb.Activity) -> str:
-    """The details that are known of an activity that runs."""
+def is_known(world: World, activity: pb.Activity, details: str) -> bool:
     task = world.host.pool.peek_activity(activity.token)
-    assert task is not None
-    return task.details
+    return task is not None and task.details == details
 
 
 # -- draining --------------------------------------------------------------------------------------------------------
