@@ -142,6 +142,12 @@ def _crowd(number: str, rng: Random) -> Planned:
     return Planned(f"crowd-{number}", "crowd", len(events), _done(output), events=events, is_shuffled=True)
 
 
+def _flood(number: str, rng: Random) -> Planned:
+    """Events without a pause: at whatever instant something is killed, one has just been acknowledged."""
+    events = tuple(Event("number", rng.randrange(1000), rng.uniform(0, 0.05)) for _ in range(80))
+    return Planned(f"flood-{number}", "listener", 80, _done([event.value for event in events]), events=events)
+
+
 def _paused(number: str, rng: Random) -> Planned:
     planned = _listener(number, rng)
     return replace(planned, id=f"paused-{number}", pauses_s=rng.uniform(0.1, 1.0))
@@ -195,5 +201,5 @@ def _racing(number: str, rng: Random) -> Planned:
 
 _KINDS: Final[tuple[Callable[[str, Random], Planned], ...]] = (
     _chain, _fan, _family, _scatter, _leave, _sleepy, _listener, _crowd, _paused, _rounds, _flaky, _trip, _teller,
-    _failing, _endless, _racing, _later,
+    _failing, _endless, _racing, _later, _flood,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from tests.integration.crash.processes import Sidecar
 from tests.integration.crash.scene import Scene
 from tests.support.procs import wait_until
 
-_INSTANCES = 68  # each kind four times
+_INSTANCES = 72  # each kind four times
 
 
 def _scene(folder: Path, store: str = "sqlite") -> Scene:
