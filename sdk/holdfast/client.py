@@ -152,7 +152,7 @@ class Client:
 
     def __init__(self, address: str | Connection = "", *, namespace: str = "", token: str = "") -> None:
         self._connection = connection_of(address, namespace, token)
-        self._asking = Asking(self._connection)
+        self.asking = Asking(self._connection)
 
     @property
     def ids(self) -> Ids:
@@ -161,7 +161,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         """Does not wait for a sidecar; the first request does."""
-        self._asking.open()
+        self.asking.open()
         return self
 
     async def __aexit__(
@@ -171,7 +171,7 @@ class Client:
 
     async def close(self) -> None:
         """Whoever still waits gets SidecarUnavailable."""
-        await self._asking.close()
+        await self.asking.close()
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class Client:
 
     async def ask(self, request: pb.Request) -> pb.Reply:
         """One request of the protocol, for what has no method here."""
-        return await self._asking.ask(request)
+        return await self.asking.ask(request)
 
     async def list(self, wanted: Filter | None = None, *, payloads: bool = False) -> AsyncIterator[Instance]:
         """All instances that the filter means, page by page."""

@@ -87,7 +87,7 @@ class Worker:
         self._connected = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._activities: Activities | None = None
+        self._turns: Turns | None = None
         self._is_connected = False
         self.left_behind = 0  # activities that had not ended when `run` returned
 
@@ -119,19 +119,27 @@ class Worker:
         """Whether a sidecar has welcomed it and the stream stands."""
         return self._is_connected
 
+    async def connected(self) -> None:
+        """Waits until a sidecar has welcomed it for the first time, or it has ended."""
+        await self._connected.wait()
+
+    def where(self, instance_id: str) -> str:
+        """The lines of workflow code at which a workflow waits that is kept alive here; "" for any other."""
+        return "" if self._turns is None else self._turns.where(instance_id)
+
     def stop(self) -> None:
         """Takes nothing new, lets running activities end (for at most `drain_limit`), then `run` returns."""
         self._stopping.set()
 
     async def run(self) -> None:
         """Works until `stop`. Raises WorkerRefused when the sidecar says that it will never serve this worker."""
-        if self._activities is not None:
+        if self._turns is not None:
             raise HoldfastError(f"worker {self.name}: it ran already; a worker has one life, make a new one")
         ended: HoldfastError | None = None
         with Watchdog(self._blocked_after) as watchdog:
-            turns = self._make_turns(watchdog)
+            turns = self._turns = self._make_turns(watchdog)
             async with asyncio.TaskGroup() as group:
-                activities = self._activities = Activities(
+                activities = Activities(
                     self.registry,
                     group,
                     slots=self._activity_slots,

@@ -63,6 +63,11 @@ class Turns:
     def __len__(self) -> int:
         return len(self._runs)
 
+    def where(self, instance_id: str) -> str:
+        """The lines of workflow code at which it waits; "" when it is not kept here."""
+        cached = self._runs.get(instance_id)
+        return "" if cached is None else cached.run.where()
+
     def connected(self, frames: Frames) -> None:
         """A new stream: tokens of the old one mean nothing, and nobody knows what became of its last answers."""
         self._frames = frames

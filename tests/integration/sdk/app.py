@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ class App:
     address: str | Connection
     client: Client
     options: dict[str, Any]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # for activities
 
     def serving(self, *offers: object, **options: Any) -> Worker:
         merged: dict[str, Any] = {"drain_limit": 1.0, **self.options, **options}

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from holdfast import Client
+from holdfast.testing import Cluster
 from tests.integration.running.sidecars import Running
 from tests.integration.sdk.app import App
 
@@ -47,3 +48,20 @@ def plain(address: str, client: Client) -> App:
 def app(request: pytest.FixtureRequest, address: str, client: Client) -> App:
     """The app with each way of caching: what a workflow does must not depend on it."""
     return App(address, client, request.param)
+
+
+PLACES: Final = [
+    *((f"sidecar, {name}", "sidecar", options) for name, options in MODES.items()),
+    *((f"memory, {name}", "memory", options) for name, options in MODES.items()),
+]
+
+
+@pytest_asyncio.fixture(params=[place[1:] for place in PLACES], ids=[place[0] for place in PLACES])
+async def app_anywhere(request: pytest.FixtureRequest, address: str, client: Client) -> AsyncIterator[App]:
+    """The app beside a real sidecar and in memory, on a clock that jumps."""
+    place, options = request.param
+    if place == "sidecar":
+        yield App(address, client, options)
+        return
+    async with Cluster() as cluster:
+        yield App(cluster.connection, cluster.client, options, cluster.sleep)

@@ -12,6 +12,11 @@ from holdfast import Context, Status, Workflow
 from tests.integration.sdk.app import App, until, until_status
 
 
+@pytest.fixture
+def app(app_anywhere: App) -> App:
+    return app_anywhere
+
+
 @holdfast.activity
 async def step(name: str) -> str:
     return name
@@ -149,10 +154,9 @@ async def gambler(ctx: Context) -> str:
     return ""
 
 
-@pytest.mark.parametrize("app", [{"replay_every_turn": True}], indirect=True, ids=["replayed every turn"])
-async def test_replaying_every_turn_finds_what_depends_on_chance(app: App) -> None:
-    async with app.serving(gambler, step):
-        handle = await app.client.start(gambler)
+async def test_replaying_every_turn_finds_what_depends_on_chance(plain: App) -> None:
+    async with plain.serving(gambler, step, replay_every_turn=True):
+        handle = await plain.client.start(gambler)
         stalled = await until(handle, lambda instance: instance.stall is not None)
     assert stalled.stall is not None
     assert stalled.stall.reason == "NONDETERMINISM"

@@ -9,6 +9,7 @@ import pytest
 
 from holdfast._connection import CLOCK, Down, Reconnecting, Stream, Up
 from holdfast_kit.clock import Clock
+from holdfast_kit.ids import Ids, SeededIds
 
 HOUR = 3600.0
 
@@ -25,6 +26,10 @@ class Nowhere:
     @property
     def clock(self) -> Clock:
         return CLOCK
+
+    @property
+    def ids(self) -> Ids:
+        return SeededIds(0)
 
     def open(self, method: str, up: type[Up], down: type[Down]) -> AbstractAsyncContextManager[Stream[Up, Down]]:
         raise NotImplementedError

@@ -1,0 +1,152 @@
+"""Streams in memory: the frames of the protocol, encoded as on the wire, between a client side and a service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
+
+from holdfast._connection import Disconnected, Down, Up
+
+T = TypeVar("T")
+
+
+class Lane(Generic[T]):
+    """One direction: in order, without a bound. `close` ends it after what is in it, `cut` at once."""
+
+    def __init__(self, moved: Callable[[], None]) -> None:
+        self._items: deque[T] = deque()
+        self._moved = moved
+        self._wake = asyncio.Event()
+        self._is_closed = False
+        self._cut = ""
+
+    @property
+    def is_open(self) -> bool:
+        return not (self._is_closed or self._cut)
+
+    def put(self, item: T) -> None:
+        if self.is_open:
+            self._items.append(item)
+            self._stir()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._stir()
+
+    def cut(self, reason: str) -> None:
+        self._cut = self._cut or reason
+        self._items.clear()
+        self._stir()
+
+    async def take(self) -> T | None:
+        """None when it has ended; Disconnected when it was cut."""
+        while not self._items:
+            if self._cut:
+                raise Disconnected(self._cut)
+            if self._is_closed:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        self._moved()
+        return self._items.popleft()
+
+    def _stir(self) -> None:
+        self._moved()
+        self._wake.set()
+
+
+class Context(Protocol):
+    """The part of gRPC's that the services use."""
+
+    async def write(self, frame: Any, /) -> None: ...
+
+
+class Method:
+    """What a service gives for one method, as a gRPC server would use it."""
+
+    def __init__(self, handler: Any) -> None:
+        self.run: Callable[[AsyncIterator[Any], Context], Awaitable[None]] = handler.stream_stream
+        self.read: Callable[[bytes], Any] = handler.request_deserializer or _as_is
+        self.write: Callable[[Any], bytes] = handler.response_serializer or _as_is
+
+
+class Pipe(Generic[Up, Down]):
+    """The client's side of one stream; `serve` runs the service's."""
+
+    def __init__(self, method: str, up: type[Up], down: type[Down], moved: Callable[[], None]) -> None:
+        self.method = method
+        self._down_type = down
+        self._up: Lane[bytes] = Lane(moved)
+        self._down: Lane[bytes] = Lane(moved)
+        self.asked = 0  # frames' requests that went up and replies that came down: the difference is outstanding
+        self.answered = 0
+
+    # -- the client's side -----------------------------------------------------------------------------------------
+
+    async def read(self) -> Down | None:
+        data = await self._down.take()
+        if data is None:
+            return None
+        frame = self._down_type.FromString(data)
+        self.answered += _count(frame, "replies")
+        return frame
+
+    async def write(self, frame: Up, /) -> None:
+        if not self._up.is_open:
+            raise Disconnected("the stream has ended")
+        self.asked += _count(frame, "requests")
+        self._up.put(frame.SerializeToString())
+
+    async def done_writing(self) -> None:
+        self._up.close()
+
+    def cancel(self) -> None:
+        self.cut("the stream was cancelled")
+
+    @property
+    def outstanding(self) -> int:
+        return self.asked - self.answered if self._down.is_open else 0
+
+    # -- the service's side ----------------------------------------------------------------------------------------
+
+    async def serve(self, method: Method) -> None:
+        """Until the method returns or the pipe is cut."""
+        try:
+            await method.run(self._frames(method), _Writer(self._down, method))
+        except Disconnected:
+            self.cut("the stream was cancelled")
+        except BaseException as error:
+            self.cut(f"the sidecar's end failed: {error!r}")
+            raise
+        else:
+            self._down.close()
+
+    def cut(self, reason: str) -> None:
+        """Both ways, at once: what is on its way is lost."""
+        self._up.cut(reason)
+        self._down.cut(reason)
+
+    async def _frames(self, method: Method) -> AsyncIterator[Any]:
+        while (data := await self._up.take()) is not None:
+            yield method.read(data)
+
+
+class _Writer:
+    def __init__(self, lane: Lane[bytes], method: Method) -> None:
+        self._lane = lane
+        self._method = method
+
+    async def write(self, frame: Any, /) -> None:
+        self._lane.put(self._method.write(frame))
+
+
+def _as_is(data: bytes) -> bytes:
+    return data
+
+
+def _count(frame: Message, field: str) -> int:
+    return len(getattr(frame, field)) if field in frame.DESCRIPTOR.fields_by_name else 0
