@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,8 @@ class Unstartable(Exception):
 def reasons(group: BaseExceptionGroup[BaseException]) -> list[str]:
     """The texts of everything in it, however deep."""
     texts = list[str]()
-    for error in group.exceptions:
+    inside: Sequence[Unstartable | BaseExceptionGroup[Unstartable]] = group.exceptions
+    for error in inside:
         texts += reasons(error) if isinstance(error, BaseExceptionGroup) else [str(error)]
     return texts
 
