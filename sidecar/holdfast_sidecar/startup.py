@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 _LISTENING: Final = "0A"
 _SETTINGS: Final = {
@@ -23,9 +23,11 @@ class Unstartable(Exception):
 def reasons(group: BaseExceptionGroup[BaseException]) -> list[str]:
     """The texts of everything in it, however deep."""
     texts = list[str]()
-    inside: Sequence[Unstartable | BaseExceptionGroup[Unstartable]] = group.exceptions
-    for error in inside:
-        texts += reasons(error) if isinstance(error, BaseExceptionGroup) else [str(error)]
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            texts += reasons(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            texts.append(str(error))
     return texts
 
 
