@@ -184,7 +184,7 @@ async def recovery(plan: Plan) -> AsyncIterator[Row]:
         values = {
             "ready_s": ready - killed,
             "first_s": after[0] - killed if after else float("inf"),
-            "usual_s": _usual_again(after, usual) - killed,
+            "usual_s": usual_again(after, usual) - killed,
             "per_s": usual,
             "number": float(len(ended)),
             **heard["numbers"],
@@ -192,7 +192,7 @@ async def recovery(plan: Plan) -> AsyncIterator[Row]:
         yield Row("recovery", plan.client, "kill -9 at 32", values, note="usual_s: until 80 % of the rate before")
 
 
-def _usual_again(ended: list[float], rate: float) -> float:
+def usual_again(ended: list[float], rate: float) -> float:
     """The first moment after which a second brings 80 % of what was usual."""
     for place, at in enumerate(ended):
         later = place + round(rate * 0.8) - 1
