@@ -12,6 +12,7 @@ import pytest
 import holdfast
 import holdfast.errors
 from holdfast._worker import executors
+from holdfast.testing import histories, replay, stuck
 from holdfast_proto.history import StallReason
 from holdfast_sidecar.api import http_dapr, http_errors, http_health, http_token, status
 from holdfast_sidecar.api.native import service
@@ -39,6 +40,7 @@ def codes_in(module: ModuleType, pattern: str) -> set[str]:
 
 
 OF_THE_SDK = declared_in(holdfast.errors, BaseException) | declared_in(executors, BaseException)
+OF_TESTING = set[str]().union(*(declared_in(module, Exception) for module in (histories, replay, stuck)))
 OF_THE_SIDECAR = declared_in(core, core.HoldfastError) - {"HoldfastError"}
 OVER_HTTP = codes_in(http_errors, r'\d{3}: "(\w+)"') | {status.INTERNAL_NAME}
 CODES = set[str]().union(*(codes_in(m, r'"(ERR_\w+)"') for m in (http_dapr, http_health, http_token)))
@@ -57,8 +59,8 @@ def test_every_public_error_of_the_sdk_is_there() -> None:
     assert public <= HEADINGS
 
 
-@pytest.mark.parametrize("name", sorted(OF_THE_SIDECAR | OVER_HTTP | CODES))
-def test_every_name_of_the_sidecar_has_its_row(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(OF_THE_SIDECAR | OVER_HTTP | CODES | OF_TESTING))
+def test_every_name_of_the_sidecar_and_of_testing_has_its_row(name: str) -> None:
     assert name in ROWS
 
 
@@ -80,5 +82,5 @@ def test_the_statuses_of_a_name_are_those_that_callers_get(name: str) -> None:
 
 def test_no_row_names_what_does_not_exist() -> None:
     kinds = {"ActivityTimeout", "Terminated", "Canceled"}
-    known = OF_THE_SIDECAR | OVER_HTTP | CODES | {reason.name for reason in StallReason} | kinds
+    known = OF_TESTING | OF_THE_SIDECAR | OVER_HTTP | CODES | {reason.name for reason in StallReason} | kinds
     assert ROWS - known == set()
