@@ -30,5 +30,6 @@ COMMANDS: Final[dict[str, Command]] = {
     "worker": Command("holdfast_cli.worker:main", "run workflows and activities: worker module:app", ""),
     "certs": Command("holdfast_cli.certs:main", "make certificates for development", "certs"),
     "lint": Command("holdfast_cli.lint:main", "find what in workflow code cannot be replayed", ""),
+    "replay": Command("holdfast_cli.replay:main", "check recorded histories against today's code", ""),
     "inspect": Command("holdfast_cli.inspect:main", "show what is stored of an instance, key by key", "sidecar"),
 }

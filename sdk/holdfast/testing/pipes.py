@@ -82,6 +82,7 @@ class Pipe(Generic[Up, Down]):
         self._down_type = down
         self._up: Lane[bytes] = Lane(moved)
         self._down: Lane[bytes] = Lane(moved)
+        self._serving: asyncio.Task[None] | None = None
         self.asked = 0  # frames' requests that went up and replies that came down: the difference is outstanding
         self.answered = 0
 
@@ -115,33 +116,47 @@ class Pipe(Generic[Up, Down]):
 
     async def serve(self, method: Method) -> None:
         """Until the method returns or the pipe is cut."""
+        self._serving = asyncio.current_task()
         try:
-            await method.run(self._frames(method), _Writer(self._down, method))
-        except Disconnected:
-            self.cut("the stream was cancelled")
-        except BaseException as error:
+            await method.run(self._frames(method), _Call(self, method))
+        except Disconnected as error:
+            self.cut(str(error))
+        except Exception as error:
             self.cut(f"the sidecar's end failed: {error!r}")
             raise
         else:
             self._down.close()
+        finally:
+            self._serving = None
 
     def cut(self, reason: str) -> None:
-        """Both ways, at once: what is on its way is lost."""
+        """Both ways, at once: what is on its way is lost. The service is cancelled, as a gRPC server does it."""
         self._up.cut(reason)
         self._down.cut(reason)
+        if self._serving is not None:
+            self._serving.cancel()
+
+    def send(self, data: bytes) -> None:
+        self._down.put(data)
 
     async def _frames(self, method: Method) -> AsyncIterator[Any]:
-        while (data := await self._up.take()) is not None:
-            yield method.read(data)
+        try:
+            while (data := await self._up.take()) is not None:
+                yield method.read(data)
+        except Disconnected:
+            await asyncio.Event().wait()  # until the cancellation comes that tells the service
 
 
-class _Writer:
-    def __init__(self, lane: Lane[bytes], method: Method) -> None:
-        self._lane = lane
+class _Call:
+    def __init__(self, pipe: Pipe[Any, Any], method: Method) -> None:
+        self._pipe = pipe
         self._method = method
 
     async def write(self, frame: Any, /) -> None:
-        self._lane.put(self._method.write(frame))
+        self._pipe.send(self._method.write(frame))
+
+    async def abort(self, code: object, details: str = "", metadata: object = ()) -> None:
+        raise Disconnected(details or str(code))
 
 
 def _as_is(data: bytes) -> bytes:

@@ -38,6 +38,7 @@ class Movement:
 
     def __init__(self) -> None:
         self._count = 0
+        self._watchers = 0
         self._stirred = asyncio.Event()
 
     def stir(self) -> None:
@@ -57,7 +58,11 @@ class Movement:
         """Until the loop has nothing to do. What threads and sockets do is not seen here."""
         ready = getattr(asyncio.get_running_loop(), "_ready", ())  # not every loop has it; then the count must do
         passes = 0
-        while passes < QUIET:
-            before = self._count
-            await asyncio.sleep(0)
-            passes = passes + 1 if self._count == before and not ready else 0
+        self._watchers += 1  # each has one callback in the loop's queue, always
+        try:
+            while passes < QUIET:
+                before = self._count
+                await asyncio.sleep(0)
+                passes = passes + 1 if self._count == before and len(ready) < self._watchers else 0
+        finally:
+            self._watchers -= 1
