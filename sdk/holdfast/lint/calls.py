@@ -56,10 +56,16 @@ def _check_declared(place: Place, taker: ast.expr, first: ast.expr, wanted: str)
                 )
         case Class() | Object():
             place.report("HF401", first, f"{shown(taker)}({shown(first)}): it", help=decorator)
-        case Outside(name=name) if name.partition(".")[0] in sys.stdlib_module_names:
+        case Outside(name=name) if _is_plain_function(name):
             place.report("HF401", first, f"{shown(taker)}({shown(first)}): it", help=decorator)
         case _:
             return
+
+
+def _is_plain_function(name: str) -> bool:
+    """Of the standard library, and no value: a value may be a name, or an activity that somebody handed over."""
+    is_known = name.partition(".")[0] in sys.stdlib_module_names
+    return name == "functools.partial()" or (is_known and "()" not in name)
 
 
 def _check_awaited(place: Place, call: ast.Call) -> None:

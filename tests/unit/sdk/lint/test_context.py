@@ -71,6 +71,14 @@ def test_calls_as_they_should_be_are_left_alone(line: str, tmp_path: Path) -> No
     assert codes(look(tmp_path, HEAD + body(line))) == []
 
 
+@pytest.mark.parametrize("kind", ["str", "'holdfast.Activity[[str], str]'", "Callable[[str], str]", "object"])
+def test_what_a_parameter_brings_may_be_an_activity_or_its_name(kind: str, tmp_path: Path) -> None:
+    source = "from collections.abc import Callable\n" + body(
+        "await ctx.call(given, 'x')", head=f"ctx: holdfast.Context, given: {kind}"
+    )
+    assert codes(look(tmp_path, source)) == []
+
+
 @pytest.mark.parametrize("line", NOT_AWAITED)
 def test_what_nobody_awaits_is_found(line: str, tmp_path: Path) -> None:
     assert codes(look(tmp_path, HEAD + body(line))) == ["HF402"]
