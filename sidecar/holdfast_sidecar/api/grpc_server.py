@@ -18,8 +18,9 @@ OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a second sidecar on the port shall fail, not take half of the connections
     ("grpc.max_receive_message_length", -1),  # our limits count payloads and events, and have named errors
     ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 25_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_time_ms", 10_000),  # a frozen app must not keep its work: others may have it after 15 s
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # a ping that measures the line puts off the one above, by 60 s unless said
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # clients ping every 30 s, with calls or without
@@ -31,6 +32,7 @@ PEER_OPTIONS: Final = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),
     ("grpc.keepalive_timeout_ms", 3_000),  # a peer that vanished without a word is noticed by placement first
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.use_local_subchannel_pool", 1),

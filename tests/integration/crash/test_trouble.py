@@ -49,6 +49,16 @@ def test_a_worker_that_stood_still_goes_on_and_nothing_runs_twice(tmp_path: Path
         assert _verdict(scene) == []
 
 
+def test_the_work_of_a_worker_that_froze_is_done_by_another(tmp_path: Path) -> None:
+    with _scene(tmp_path) as scene:
+        scene.begin(apps=2)
+        time.sleep(1.0)
+        with scene.disturbing("app"):
+            scene.apps[0].child.pause()
+            assert scene.client.wait_exit(timeout=45) == 0  # where no word would come, gRPC waits for a minute
+        assert _verdict(scene) == []
+
+
 def test_a_sidecar_that_stood_still_goes_on_and_nothing_runs_twice(tmp_path: Path) -> None:
     with _scene(tmp_path) as scene:
         scene.begin()
