@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.etcd import Etcd
 from tests.support.postgres import Postgres
 from tests.support.valkey import Valkey
+
+# An example may take as long as it likes: how fast a loaded machine is says nothing about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
