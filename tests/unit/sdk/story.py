@@ -54,7 +54,7 @@ BEGAN_AT = 1_700_000_000 * SECOND
 _runs: list[Run] = []
 
 
-def _opened(registry: Registry) -> Run:
+def opened(registry: Registry) -> Run:
     run = Run(registry)
     _runs.append(run)
     return run
@@ -75,7 +75,7 @@ class Story:
         self.version = version
         self.history: list[HistoryEvent] = []
         self.now = BEGAN_AT - SECOND
-        self.run = _opened(self.registry)
+        self.run = opened(self.registry)
         self.outcome = TurnOutcome(actions=())
 
     def start(self, payload: str | None = None, *facts: HistoryEvent) -> TurnOutcome:
@@ -97,7 +97,7 @@ class Story:
         new = [TurnStarted(at=self.now), *facts]
         past = self.past
         self.outcome = self.run.advance(new)
-        again = _opened(self.registry)
+        again = opened(self.registry)
         assert again.advance(new, past=past) == self.outcome
         again.close()
         start = TurnStarted(at=self.now, patches=self.outcome.patches, version_name=self.outcome.version_name)
@@ -108,7 +108,7 @@ class Story:
     def crash(self) -> None:
         """The worker is gone, and another one begins with the history."""
         self.run.close()
-        self.run = _opened(self.registry)
+        self.run = opened(self.registry)
         self.run.replay(self.past)
 
     # ---- what happens ------------------------------------------------------------------------------------------------

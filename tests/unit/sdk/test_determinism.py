@@ -9,7 +9,6 @@ import pytest
 
 import holdfast
 from holdfast import Context, NonDeterminism, VersionNotAvailable
-from holdfast._replay.engine import Run
 from holdfast.registry import Registry
 from holdfast_proto.history import (
     ActivityFailed,
@@ -22,7 +21,7 @@ from holdfast_proto.history import (
     TurnStarted,
     WorkflowCompleted,
 )
-from tests.unit.sdk.story import Story, names
+from tests.unit.sdk.story import Story, names, opened
 
 
 @holdfast.activity
@@ -53,7 +52,7 @@ def _history(body: Body, *steps: Callable[[Story], object]) -> list[HistoryEvent
 
 def _replay(body: Body, history: list[HistoryEvent]) -> NonDeterminism:
     with pytest.raises(NonDeterminism) as caught:
-        Run(_registry(body)).replay(history)
+        opened(_registry(body)).replay(history)
     return caught.value
 
 
@@ -131,7 +130,7 @@ def test_ending_otherwise_is_named() -> None:
 def test_a_finished_history_fits_the_code_that_made_it() -> None:
     history = _history(_one, lambda story: story.completed(0, '"r"'), lambda story: story.raised("go"))
     assert isinstance(history[-1], WorkflowCompleted)
-    Run(_registry(_one)).replay(history)
+    opened(_registry(_one)).replay(history)
 
 
 _REQUESTS: dict[str, Callable[[Context], object]] = {
@@ -184,7 +183,7 @@ def test_a_request_of_a_generator_is_found_as_well() -> None:
         yield ctx.event("other")
 
     with pytest.raises(NonDeterminism) as caught:
-        Run(Registry(holdfast.workflow(name="shop")(today))).replay(_history(_one))
+        opened(Registry(holdfast.workflow(name="shop")(today))).replay(_history(_one))
     assert "test_determinism.py" in caught.value.where
 
 
@@ -205,7 +204,7 @@ def test_other_payloads_and_times_may_change() -> None:
     async def today(ctx: Context) -> None:
         await asyncio.gather(ctx.call(charge, 2), ctx.sleep(50))
 
-    Run(_registry(today)).replay(_history(yesterday))
+    opened(_registry(today)).replay(_history(yesterday))
 
 
 def test_an_instance_that_was_terminated_from_outside_fits() -> None:
@@ -215,7 +214,7 @@ def test_an_instance_that_was_terminated_from_outside_fits() -> None:
         TerminateRequested(at=1),
         WorkflowCompleted(at=1, seq=-1, status=Status.TERMINATED),
     ]
-    Run(_registry(_one)).replay(history)
+    opened(_registry(_one)).replay(history)
 
 
 # ---- repaired histories --------------------------------------------------------------------------------------------
@@ -239,7 +238,7 @@ def _rewound() -> list[HistoryEvent]:
 
 def test_what_a_rewound_history_lacks_is_asked_for_anew() -> None:
     history = _rewound()
-    run = Run(_registry(_two))
+    run = opened(_registry(_two))
     outcome = run.advance([TurnStarted(at=9)], past=history)
     assert names(outcome) == ["charge#0"]
     assert run.count == len(history) + 2
@@ -249,7 +248,7 @@ def test_a_rewound_history_goes_on_like_any_other() -> None:
     story = Story(holdfast.workflow(name="shop")(_two))
     story.history = _rewound()
     story.run.advance([TurnStarted(at=story.now)], past=story.history)
-    again = Run(story.registry)
+    again = opened(story.registry)
     again.advance([TurnStarted(at=story.now)], past=story.history)
     story.history += [
         TurnStarted(at=story.now),
@@ -263,8 +262,8 @@ def test_a_rewound_history_goes_on_like_any_other() -> None:
 def test_a_mark_of_the_sidecar_makes_a_history_repaired_too() -> None:
     history = _rewound()[:-2]
     with pytest.raises(NonDeterminism):
-        Run(_registry(_two)).replay(history)
-    Run(_registry(_two)).replay(history, is_repaired=True)
+        opened(_registry(_two)).replay(history)
+    opened(_registry(_two)).replay(history, is_repaired=True)
 
 
 def test_a_rerun_gives_children_and_timers_other_values() -> None:
@@ -342,7 +341,7 @@ def _versions(*versions: str | None) -> Registry:
 def _versioned(*versions: str | None, label: str | None = None) -> Story:
     story = Story(holdfast.workflow(name="shop")(_unpatched), version=label)
     story.registry = _versions(*versions)
-    story.run = Run(story.registry)
+    story.run = opened(story.registry)
     return story
 
 
