@@ -6,6 +6,7 @@ python -m tests.integration.crash [--store sqlite|redis|postgres|all] [--instanc
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -35,7 +36,9 @@ def _run(settings: Settings) -> int:
         print(f"  {violation}", flush=True)
     if result.violations:
         print(f"again: {settings.reproduction}", flush=True)
-    return bool(result.violations)
+        return 1
+    shutil.rmtree(folder)  # logs are kept of what failed
+    return 0
 
 
 if __name__ == "__main__":

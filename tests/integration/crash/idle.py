@@ -137,8 +137,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.integration.crash.idle", description=__doc__)
     parser.add_argument("--instances", type=int, default=100_000)
     flags = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="holdfast-idle-"))
-    print(asyncio.run(measure(folder, instances=flags.instances)), flush=True)
+    with tempfile.TemporaryDirectory(prefix="holdfast-idle-") as folder:
+        print(asyncio.run(measure(Path(folder), instances=flags.instances)), flush=True)
     return 0
 
 
