@@ -22,6 +22,7 @@ NotNegative = Annotated[timedelta, Between(timedelta(0))]
 Positive = Annotated[timedelta, Between(timedelta(milliseconds=1))]
 
 _DEFAULT_BOUNDS: Final = Bounds()
+SDK_VARIABLES: Final = ("HOLDFAST_ADDRESS",)  # an app and its sidecar may share one environment
 _NANOS_PER_MICRO: Final = 1_000
 _MICRO: Final = timedelta(microseconds=1)
 
@@ -147,7 +148,7 @@ def load_config(
     left = {name: value for name, value in (environ or {}).items() if name not in hidden}
     problems = _store_problems(left.get(env_name("store")) or merged.get("store"))
     try:
-        config = load(Config, merged, left)
+        config = load(Config, merged, left, known_env=SDK_VARIABLES)
     except ConfigErrors as errors:
         raise ConfigErrors([*errors.problems, *problems]) from None
     if problems:
