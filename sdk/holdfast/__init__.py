@@ -36,6 +36,7 @@ from holdfast.errors import (
 from holdfast.retry import Retry
 from holdfast.saga import Saga
 from holdfast.serialization import register_converter
+from holdfast.sync import SyncClient, SyncHandle
 from holdfast.worker import Worker
 from holdfast_proto.history import Status
 
@@ -71,6 +72,8 @@ __all__ = [
     "SidecarUnavailable",
     "StartOptions",
     "Status",
+    "SyncClient",
+    "SyncHandle",
     "UndeclaredError",
     "VersionNotAvailable",
     "Worker",

@@ -134,13 +134,18 @@ class Cluster:
             await self._task
 
     async def _live(self, ready: asyncio.Event) -> None:
-        async with self.client, asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             self._group = group
             await self.start_sidecar()
-            if self._offers:
-                await self.start_worker()
-            group.create_task(self._keep_time())
-            ready.set()
+            async with self.client:
+                if self._offers:
+                    await self.start_worker()
+                group.create_task(self._keep_time())
+                ready.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await _gone(self._worker_task)
 
     @property
     def _tasks(self) -> asyncio.TaskGroup:
