@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from holdfast_proto.codec import encode_event
-from holdfast_proto.history import ActivityScheduled, HistoryEvent
+from holdfast_proto.history import ActivityScheduled, EventReceived, HistoryEvent
 from holdfast_sidecar.core import keys
 from holdfast_sidecar.core.instance import Arrival, Instance, note, nothing_open
 from holdfast_sidecar.core.messages import Message, encode_message
@@ -200,6 +200,8 @@ def absorb(instance: Instance, decision: Decision) -> None:
     instance.history.extend(commit.history_append)
     for arrival in instance.inbox[: decision.consumed]:
         instance.answered_rows.discard(arrival.row)
+    if commit.record.status.is_terminal:
+        _forget_dropped(instance, decision)
     instance.inbox[: decision.consumed] = decision.inbox_front
     for arrival in decision.inbox_front:
         note(instance, arrival)
@@ -215,3 +217,11 @@ def absorb(instance: Instance, decision: Decision) -> None:
     instance.confirmed = [name for name in instance.confirmed if name in instance.outbox or name in instance.owed]
     if commit.sets_custom_status:
         instance.custom_status = commit.custom_status
+
+
+def _forget_dropped(instance: Instance, decision: Decision) -> None:
+    """Events that came too late for a run are dropped with the rest of its inbox; to a rewind they would be new."""
+    kept = {id(event) for event in decision.events}
+    for arrival in instance.inbox[: decision.consumed]:
+        if isinstance(arrival.event, EventReceived) and id(arrival.event) not in kept:
+            instance.open.sources.pop(arrival.event.source, None)

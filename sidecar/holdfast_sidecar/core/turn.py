@@ -246,6 +246,7 @@ class _Closing:
     def _cancel_timer(self, action: CancelTimer) -> None:
         self.draft.append(TimerCanceled(at=self.now, seq=action.seq))
         self.answered_timers.add(action.seq)
+        self.opened_timers.pop(action.seq, None)
         name = keys.timer_name(action.seq)
         self.draft.reminders_put = [reminder for reminder in self.draft.reminders_put if reminder.name != name]
         row = self.instance.open.timers.get(action.seq)

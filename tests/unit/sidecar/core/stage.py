@@ -136,7 +136,11 @@ class Stage:
     def fire(self, seq: int) -> Received:
         reminder = self.reminder(f"timer-{seq}")
         assert reminder is not None
-        return fire_timer(self.live, seq, due_at=reminder.due_at, now=max(self.now, reminder.due_at))
+        return self.fire_as(seq, reminder.due_at)
+
+    def fire_as(self, seq: int, due_at: int) -> Received:
+        """A reminder of that name and time comes due, stored or not."""
+        return fire_timer(self.live, seq, due_at=due_at, now=max(self.now, due_at))
 
     # -- turns -----------------------------------------------------------------------------------------------------
 

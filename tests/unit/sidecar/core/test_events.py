@@ -9,7 +9,7 @@ from holdfast_proto.codec import decode_event, encode_event
 from holdfast_proto.history import EventReceived, EventSent, Status, TurnStarted
 from holdfast_sidecar.core.errors import InboxFull, InstanceNotFound, InvalidRequest
 from holdfast_sidecar.core.limits import Limits
-from holdfast_sidecar.core.messages import Deliver
+from holdfast_sidecar.core.messages import Deliver, Rewind
 from holdfast_sidecar.core.receive import DONE, Refused, Taken
 from tests.unit.sidecar.core.stage import ID, SUSPEND, TERMINATE, Stage, activity, event, start
 
@@ -124,6 +124,16 @@ def test_a_new_run_under_the_same_id_knows_nothing_of_the_old_ones_events() -> N
     stage.tell(event("paid", source="s1"))
     stage.turn(COMPLETE)
     stage.tell(start(ID, "run-2"))
+    assert isinstance(stage.tell(event("paid", source="s1")), Taken)
+
+
+def test_an_event_that_came_too_late_for_a_run_is_new_to_its_rewind() -> None:
+    stage = begun()
+    stage.answer(0)
+    turn = stage.think()
+    stage.tell(event("paid", source="s1"))
+    stage.close(turn, replace(COMPLETE, status=Status.FAILED))
+    stage.tell(Rewind(instance_id=ID))
     assert isinstance(stage.tell(event("paid", source="s1")), Taken)
 
 

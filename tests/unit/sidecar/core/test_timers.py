@@ -9,7 +9,7 @@ from holdfast_proto.actions import CancelTimer, CompleteWorkflow
 from holdfast_proto.history import Status, TimerCreated, TimerFired, TimerOrigin
 from holdfast_sidecar.core.receive import DONE, Taken, fire_timer
 from holdfast_sidecar.core.turn import Contradiction
-from tests.unit.sidecar.core.stage import SECOND, SUSPEND, TERMINATE, Stage, event, start, timer
+from tests.unit.sidecar.core.stage import SECOND, SUSPEND, TERMINATE, Stage, activity, event, start, timer
 
 NEVER = 253_402_300_799_999_999_999
 COMPLETE = CompleteWorkflow(seq=9, status=Status.COMPLETED)
@@ -127,6 +127,18 @@ def test_a_firing_that_waits_while_its_timer_is_cancelled_is_dropped() -> None:
     assert isinstance(stage.fire(1), Taken)
 
 
+def test_an_answer_that_waits_beside_a_dropped_firing_is_still_known() -> None:
+    stage = Stage()
+    stage.tell(start())
+    stage.turn(timer(0, 1_001 * SECOND), activity(1))
+    stage.tell(event())
+    turn = stage.think()
+    stage.fire(0)
+    stage.answer(1)
+    stage.close(turn, CancelTimer(seq=0))
+    assert stage.answer(1) is DONE
+
+
 def test_a_timer_that_is_made_and_cancelled_in_one_turn_leaves_no_reminder() -> None:
     stage = Stage()
     stage.tell(start())
@@ -151,6 +163,13 @@ def test_a_number_may_be_used_again_after_its_timer_was_cancelled() -> None:
     reminder = stage.reminder("timer-0")
     assert reminder is not None
     assert reminder.due_at == 1_005 * SECOND
+
+
+def test_a_timer_may_be_made_cancelled_and_made_again_in_one_turn() -> None:
+    stage = Stage()
+    stage.tell(start())
+    stage.turn(timer(0, 1_001 * SECOND), CancelTimer(seq=0), timer(0, 1_005 * SECOND))
+    assert isinstance(stage.fire(0), Taken)
 
 
 def test_a_number_whose_timer_still_runs_cannot_be_used_again() -> None:
