@@ -10,8 +10,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from holdfast_proto.actions import Action, Stall
+from google.protobuf.message import DecodeError
+
+from holdfast_proto.actions import Action, CompleteWorkflow, Stall
 from holdfast_proto.codec import encode_event
+from holdfast_proto.durabletask import dapr_pb2, microsoft_pb2
 from holdfast_proto.history import StallReason
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.ports import ActivityTask, TurnTask
@@ -19,15 +22,15 @@ from holdfast_sidecar.api.answers import outcome_of
 from holdfast_sidecar.api.durabletask import requests, shared
 from holdfast_sidecar.api.durabletask.errors import BadRequest
 from holdfast_sidecar.api.durabletask.model import ActivityAnswer, TurnAnswer
+from holdfast_sidecar.api.durabletask.parsing import parsed
 from holdfast_sidecar.api.durabletask.tokens import Token, Work, read_token
-from holdfast_sidecar.api.durabletask.wire import Malformed, fields
+from holdfast_sidecar.api.durabletask.turns import SUBJECT
 from holdfast_sidecar.api.durabletask.worker import DurableTaskWorker
 from holdfast_sidecar.core.errors import HoldfastError
 from holdfast_sidecar.core.turn import TurnResult
 
 _log = logging.getLogger(__name__)
 
-_TURN_INSTANCE, _TURN_TOKEN = 1, 4  # of OrchestratorResponse, the same in every dialect
 OK = b""
 
 
@@ -70,6 +73,8 @@ class Completions:
         token = task.token
         self._pool.take_turn(token)
         worker.turn_finished(token)
+        if result.actions and isinstance(result.actions[-1], CompleteWorkflow):
+            worker.let_go(task.instance_id)
         task.on_done(task, result)
         self._pool.refill(worker)
 
@@ -168,18 +173,14 @@ def _unreadable(error: BadRequest, worker: DurableTaskWorker) -> TurnResult:
 
 
 def _whose(data: bytes) -> tuple[str, str]:
-    """The instance and the token of an answer to a turn, read before its dialect is known."""
-    instance_id = token = b""
+    """The instance and the token of an answer to a turn: the two fields that need no dialect. Where the others are no
+    text in one schema they are in the other one."""
     try:
-        for number, value in fields(data):
-            if isinstance(value, bytes):
-                if number == _TURN_INSTANCE:
-                    instance_id = value
-                elif number == _TURN_TOKEN:
-                    token = value
-    except Malformed as error:
-        raise BadRequest("turn answer", expected="an encoded OrchestratorResponse", found=str(error)) from error
-    return instance_id.decode("utf-8", "replace"), token.decode("utf-8", "replace")
+        response = microsoft_pb2.OrchestratorResponse.FromString(data)
+    except DecodeError:
+        other = parsed(dapr_pb2.OrchestratorResponse, data, SUBJECT)
+        return other.instance_id, other.completion_token
+    return response.instance_id, response.completion_token
 
 
 def _echoes(task: TurnTask | ActivityTask) -> bool:

@@ -15,7 +15,7 @@ from holdfast_sidecar.actors.ports import TurnTask
 from holdfast_sidecar.api.durabletask import frames
 
 KEPT_BYTES_MAX: Final = 32 * 1024 * 1024  # of all pasts together; the one used last is kept however long it is
-KEPT_ROWS_MIN: Final = 32  # shorter ones are put together as fast as they are looked up
+KEPT_ROWS_MIN: Final = 8  # shorter ones are put together as fast as they are looked up, and idle instances have few
 HELD_MAX: Final = 50_000  # instances of one worker whose cached length is remembered
 
 Run = tuple[str, int]  # execution id and generation: within one, history only grows
@@ -68,6 +68,11 @@ class Pasts:
         if task.past_count >= KEPT_ROWS_MIN:
             self._keep(key, past)
         return past.data
+
+    def forget(self, instance_id: str, kinds: frozenset[Kind]) -> None:
+        past = self._kept.pop((instance_id, kinds), None)
+        if past is not None:
+            self._bytes -= len(past.data)
 
     def _keep(self, key: tuple[str, frozenset[Kind]], past: _Past) -> None:
         self._kept[key] = past

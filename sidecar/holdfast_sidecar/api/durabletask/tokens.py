@@ -6,11 +6,13 @@ answer. It gives no rights; whoever may call the service may complete work anywa
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 from zlib import crc32
 
 _SUM_LENGTH: Final = 8
+_NUMBER: Final = re.compile(r"0|[1-9a-f][0-9a-f]{0,19}")
 
 
 class Work(StrEnum):
@@ -39,8 +41,4 @@ def read_token(text: str) -> Token | None:
     work = _WORKS.get(body[:1])
     if work is None or text[:_SUM_LENGTH] != f"{crc32(body.encode(errors='replace')):08x}":
         return None
-    try:
-        token = Token(work, int(body[1:], 16))
-    except ValueError:
-        return None
-    return token if write_token(token) == text else None
+    return Token(work, int(body[1:], 16)) if _NUMBER.fullmatch(body, 1) else None

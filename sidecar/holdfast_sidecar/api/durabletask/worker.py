@@ -122,6 +122,11 @@ class DurableTaskWorker:
         self._turns.pop(token, None)
         self._partial.pop(token, None)
 
+    def let_go(self, instance_id: str) -> None:
+        """The run has ended: nobody asks for its past again."""
+        self._pasts.forget(instance_id, self.stream.words.kinds(()))
+        self._holdings.forget(instance_id)
+
     def activity_finished(self, token: int) -> None:
         self._activities.pop(token, None)
 

@@ -236,7 +236,5 @@ class OneInstance(RuleBasedStateMachine):
 @pytest.mark.parametrize("steps", [12, 60])
 def test_an_instance_is_what_the_slow_model_says(steps: int) -> None:
     slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-    chosen = settings(
-        max_examples=12_000 // steps, stateful_step_count=steps, deadline=None, suppress_health_check=slow
-    )
+    chosen = settings(max_examples=6_000 // steps, stateful_step_count=steps, deadline=None, suppress_health_check=slow)
     run_state_machine_as_test(OneInstance, settings=chosen)

@@ -121,6 +121,19 @@ def test_the_past_used_last_is_kept_however_long_it_is() -> None:
     assert pasts.of(task(history), KINDS) is pasts.of(task(history), KINDS)
 
 
+def test_what_is_forgotten_makes_room() -> None:
+    history = rows(KEPT_ROWS_MIN)
+    pasts = Pasts(bytes_max=2 * len(anew(history)))
+    second = None
+    for name in ("first", "second"):
+        second = pasts.of(task(history, instance_id=name), KINDS)
+    pasts.forget("first", KINDS)
+    pasts.forget("unknown", KINDS)
+    pasts.of(task(history, instance_id="third"), KINDS)
+    assert len(pasts) == 2
+    assert pasts.of(task(history, instance_id="second"), KINDS) is second
+
+
 def test_dialects_do_not_see_each_others_pasts() -> None:
     pasts, history = Pasts(), rows(KEPT_ROWS_MIN)
     ours, theirs = microsoft.kinds(()), KINDS

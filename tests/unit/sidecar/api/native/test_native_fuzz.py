@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from holdfast_proto.v1 import client_pb2
 from holdfast_proto.v1 import worker_pb2 as pb
 from tests.unit.sidecar.api.fuzz import messages, torn
-from tests.unit.sidecar.api.native.ends import ClientEnd, WorkerEnd, a_worker
-from tests.unit.sidecar.api.world import World
+from tests.unit.sidecar.api.native.ends import ClientEnd, WorkerEnd, a_worker, schedule
+from tests.unit.sidecar.api.world import World, a_world
 
 _FUZZ: Final = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -43,22 +43,27 @@ async def test_whatever_a_worker_sends_its_stream_ends_with_a_name_at_most(world
 @_FUZZ
 @given(done=messages(pb.TurnDone), activity=messages(pb.ActivityDone), step=messages(pb.FusedStep))
 async def test_whatever_a_worker_answers_to_what_it_was_sent_is_taken(
-    world: World, done: bytes, activity: bytes, step: bytes
+    done: bytes, activity: bytes, step: bytes
 ) -> None:
     """With the tokens of real work, so that each is looked at to its end."""
-    worker = await a_worker(world)
-    await world.start()
-    turn = await worker.turn()
-    answer = pb.TurnDone.FromString(done)
-    answer.token = turn.token
-    result = pb.ActivityDone.FromString(activity)
-    fused = pb.FusedStep.FromString(step)
-    fused.turn_token = turn.token
-    await worker.send(pb.WorkerFrame(turns=[answer], activities=[result], fused=[fused]))
-    await worker.try_to_hang_up()
-    assert await has_named_end(worker)
-    await world.call("PurgeInstances", b"\x0a\x01i\x20\x01")
-    assert await world.stored() is None
+    async with a_world() as world:
+        worker = await a_worker(world)
+        await world.start()
+        turn = await worker.turn()
+        await worker.answer(turn, schedule(0), schedule(1), is_cached=True)
+        first, second = await worker.activity(), await worker.activity()
+        result = pb.ActivityDone.FromString(activity)
+        result.token = first.token
+        fused = pb.FusedStep.FromString(step)
+        fused.turn_token, fused.based_on = turn.token, 4
+        fused.results.add(token=second.token)
+        await world.start("other")
+        answer = pb.TurnDone.FromString(done)
+        answer.token = (await worker.turn()).token
+        await worker.send(pb.WorkerFrame(turns=[answer], fused=[fused], activities=[result]))
+        await worker.try_to_hang_up()
+        assert await has_named_end(worker)
+        assert await world.call("Hello") == b""
 
 
 @_FUZZ
