@@ -179,7 +179,8 @@ async def recovery(plan: Plan) -> AsyncIterator[Row]:
         ready = time.monotonic()
         heard = await stage.finished()
         ended = sorted(heard["each"])
-        before, after = [at for at in ended if at < killed], [at for at in ended if at > killed]
+        before = [at for at in ended if at < killed]
+        after = [at for at in ended if at > ready]  # an answer may still be read when its sender is dead
         usual = len(before) / calm
         values = {
             "ready_s": ready - killed,
