@@ -20,8 +20,6 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never, cast
 
-import grpc
-
 from holdfast_kit import logs
 from holdfast_kit.clock import Clock, SystemClock
 from holdfast_kit.ids import SystemIds
@@ -33,15 +31,16 @@ from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.local import LocalRouter
 from holdfast_sidecar.api import grpc_server
 from holdfast_sidecar.api.durabletask.service import DurableTaskService
-from holdfast_sidecar.api.grpc_server import GrpcService
+from holdfast_sidecar.api.grpc_server import GrpcPort, GrpcService
 from holdfast_sidecar.api.native.client_service import ClientService
 from holdfast_sidecar.api.native.service import WorkerService
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
+from holdfast_sidecar.cluster.port import CHANNEL_OPTIONS, peers_served
 from holdfast_sidecar.cluster.router import ClusterRouter
 from holdfast_sidecar.cluster.security import PLACEMENT_NAME, Channels, PeerIdentity, host_name, server_credentials
 from holdfast_sidecar.config import Config
-from holdfast_sidecar.startup import Unstartable, check_exists, missing_extra, reasons
+from holdfast_sidecar.startup import Unstartable, check_exists, listening, missing_extra, reasons
 from holdfast_sidecar.stores.contract import Store, StoreError, StoreMismatch
 from holdfast_sidecar.stores.urls import (
     MemoryUrl,
@@ -113,8 +112,8 @@ class Sidecar:
     async def _run(self, lifetime: Lifetime) -> None:
         """Ports come first: who cannot have them must not take the partitions of the one who has."""
         config, clock = self._config, self._clock
-        async with bound_ports(config) as ports, _opened(config, clock) as store:
-            self.ports = (ports.grpc_port, ports.http_port)
+        async with bound_ports(config, clock) as ports, _opened(config, clock) as store:
+            self.ports = ports.numbers
             host = make_host(config, store, clock)
             member = make_member(config, host) if config.placement.addresses else None
             router = LocalRouter(host) if member is None else member.router
@@ -138,11 +137,11 @@ class Sidecar:
         services = make_services(host, engine, self._config, version=self._version)
         app, health = make_http(host, engine, store, self._config, version=self._version)
         async with http_server.serving(app, ports.listener):
-            await grpc_server.start(ports.server, services)
+            await ports.grpc.start(services)
             try:
                 yield Fronts(services, health)
             finally:
-                await ports.server.stop(grpc_server.CLOSE_LIMIT)
+                await ports.grpc.stop()
 
     def _tell_ready(self) -> None:
         config, (grpc_port, http_port) = self._config, self.ports
@@ -161,10 +160,12 @@ class Sidecar:
 class Ports(NamedTuple):
     """Held, not served yet."""
 
-    server: grpc.aio.Server
-    grpc_port: int
+    grpc: GrpcPort
     listener: socket.socket
-    http_port: int
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        return self.grpc.number, self.listener.getsockname()[1]
 
 
 class Fronts(NamedTuple):
@@ -235,7 +236,7 @@ def make_member(config: Config, host: Host) -> ClusterNode:
         address=placement.peer_address or f"{placement.peer_bind}:{placement.peer_port}",
         partitions=config.partitions,
     )
-    watcher, options = _certificates(config), grpc_server.PEER_OPTIONS
+    watcher, options = _certificates(config), CHANNEL_OPTIONS
     identity = None if watcher is None else PeerIdentity(me.app, trust_domain=placement.trust_domain)
     return ClusterNode(
         host,
@@ -317,14 +318,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @asynccontextmanager
-async def bound_ports(config: Config) -> AsyncGenerator[Ports]:
-    with missing_extra("the HTTP server", "sidecar"):
-        from holdfast_sidecar.api import http_server
-    with http_server.bound(address=config.http_address, port=config.http_port) as listener:
+async def bound_ports(config: Config, clock: Clock) -> AsyncGenerator[Ports]:
+    with listening("http", config.http_address, config.http_port) as listener:
         async with grpc_server.bound(
-            address=config.grpc_address, port=config.grpc_port, api_token=config.api_token
-        ) as (server, grpc_port):
-            yield Ports(server, grpc_port, listener, listener.getsockname()[1])
+            address=config.grpc_address, port=config.grpc_port, clock=clock, api_token=config.api_token
+        ) as port:
+            yield Ports(port, listener)
 
 
 @asynccontextmanager
@@ -408,10 +407,9 @@ async def _peer_server(config: Config, member: ClusterNode) -> AsyncGenerator[No
     watcher = _certificates(config)
     credentials = None if watcher is None else server_credentials(watcher)
     placement = config.placement
-    async with grpc_server.bound(
-        address=placement.peer_bind, port=placement.peer_port, what="peer", credentials=credentials
-    ) as (server, _):
-        await grpc_server.start(server, [member])
+    async with peers_served(
+        member.handler(), address=placement.peer_bind, port=placement.peer_port, credentials=credentials
+    ):
         yield
 
 

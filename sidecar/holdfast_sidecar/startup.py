@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
+BACKLOG: Final = 512
 _LISTENING: Final = "0A"
 _SETTINGS: Final = {
     "grpc": "--grpc-port or HOLDFAST_GRPC_PORT",
@@ -52,6 +53,17 @@ def check_exists(database: Path) -> None:
 
 def family_of(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+@contextmanager
+def listening(what: str, address: str, port: int) -> Generator[socket.socket]:
+    """A socket on its port: callers wait until it is served. Unstartable when the port is taken."""
+    try:
+        listener = socket.create_server((address, port), family=family_of(address), backlog=BACKLOG)
+    except OSError as error:
+        raise cannot_listen(what, address, port) from error
+    with listener:
+        yield listener
 
 
 def check_port(what: str, address: str, port: int) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
 from holdfast._connection import Disconnected, Down, Up
+from holdfast_kit.rpc.call import Converse
+from holdfast_kit.rpc.status import Aborted
 
 T = TypeVar("T")
 
@@ -59,21 +61,6 @@ class Lane(Generic[T]):
         self._wake.set()
 
 
-class Context(Protocol):
-    """The part of gRPC's that the services use."""
-
-    async def write(self, frame: Any, /) -> None: ...
-
-
-class Method:
-    """What a service gives for one method, as a gRPC server would use it."""
-
-    def __init__(self, handler: Any) -> None:
-        self.run: Callable[[AsyncIterator[Any], Context], Awaitable[None]] = handler.stream_stream
-        self.read: Callable[[bytes], Any] = handler.request_deserializer or _as_is
-        self.write: Callable[[Any], bytes] = handler.response_serializer or _as_is
-
-
 class Pipe(Generic[Up, Down]):
     """The client's side of one stream; `serve` runs the service's."""
 
@@ -114,11 +101,13 @@ class Pipe(Generic[Up, Down]):
 
     # -- the service's side ----------------------------------------------------------------------------------------
 
-    async def serve(self, method: Method) -> None:
+    async def serve(self, converse: Converse) -> None:
         """Until the method returns or the pipe is cut."""
         self._serving = asyncio.current_task()
         try:
-            await method.run(self._frames(method), _Call(self, method))
+            await converse(self._frames(), _Call(self))
+        except Aborted as error:
+            self.cut(error.text)
         except Disconnected as error:
             self.cut(str(error))
         except Exception as error:
@@ -139,28 +128,27 @@ class Pipe(Generic[Up, Down]):
     def send(self, data: bytes) -> None:
         self._down.put(data)
 
-    async def _frames(self, method: Method) -> AsyncIterator[Any]:
+    async def _frames(self) -> AsyncIterator[bytes]:
         try:
             while (data := await self._up.take()) is not None:
-                yield method.read(data)
+                yield data
         except Disconnected:
             await asyncio.Event().wait()  # until the cancellation comes that tells the service
 
 
 class _Call:
-    def __init__(self, pipe: Pipe[Any, Any], method: Method) -> None:
+    """What the services have of a call over the network."""
+
+    metadata: Mapping[str, str] = {}
+    peer = "memory"
+
+    def __init__(self, pipe: Pipe[Any, Any]) -> None:
         self._pipe = pipe
-        self._method = method
 
-    async def write(self, frame: Any, /) -> None:
-        self._pipe.send(self._method.write(frame))
+    def begin(self) -> None: ...
 
-    async def abort(self, code: object, details: str = "", metadata: object = ()) -> None:
-        raise Disconnected(details or str(code))
-
-
-def _as_is(data: bytes) -> bytes:
-    return data
+    async def write(self, message: bytes, /) -> None:
+        self._pipe.send(message)
 
 
 def _count(frame: Message, field: str) -> int:

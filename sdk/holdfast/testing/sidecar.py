@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from holdfast._connection import Down, Up
-from holdfast.testing.pipes import Method, Pipe
+from holdfast.testing.pipes import Pipe
 from holdfast_kit.clock import Clock, Handle
 from holdfast_kit.ids import Ids
+from holdfast_kit.rpc.call import ManyToMany
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.local import LocalRouter
@@ -23,14 +23,6 @@ from holdfast_sidecar.stores.memory import Memory, MemoryStore
 PARTITIONS: Final = 8  # as good as a thousand here, and quicker to take over
 NAMESPACE: Final = "default"
 WORK: Final = "/holdfast.v1.Worker/Work"
-
-
-@dataclass
-class _Call:
-    """What a service is asked by: grpc.HandlerCallDetails."""
-
-    method: str
-    invocation_metadata: tuple[tuple[str, str | bytes], ...] = ()
 
 
 class LifeClock:
@@ -88,10 +80,8 @@ class Sidecar:
             partition_of=self.host.partition_of,
             check_room=self.host.check_room,
         )
-        self._services = (
-            WorkerService(self.host, namespace=NAMESPACE, host_id="memory", version="in-memory").handler(),
-            ClientService(self.engine, namespace=NAMESPACE).handler(),
-        )
+        workers = WorkerService(self.host, namespace=NAMESPACE, host_id="memory", version="in-memory")
+        self._methods = {**workers.methods(), **ClientService(self.engine, namespace=NAMESPACE).methods()}
 
     async def run(self, ready: Callable[[], None]) -> None:
         """The reminder loop is not started: whoever moves the clock asks for what is due."""
@@ -124,16 +114,13 @@ class Sidecar:
         """None when it is not up, or goes down."""
         if self._group is None or self._is_ending:
             return None
+        serving = self._methods[method]
+        assert isinstance(serving, ManyToMany), f"{method} takes one message; only streams come through here"
         pipe = Pipe(method, up, down, moved)
         self._pipes.add(pipe)
-        task = self._group.create_task(pipe.serve(self._method(method)))
+        task = self._group.create_task(pipe.serve(serving.run))
         task.add_done_callback(lambda _: self._pipes.discard(pipe))
         return pipe
-
-    def _method(self, path: str) -> Method:
-        """As a gRPC server finds it."""
-        found = (service.service(_Call(path)) for service in self._services)
-        return next(Method(handler) for handler in found if handler is not None)
 
     @property
     def outstanding(self) -> int:

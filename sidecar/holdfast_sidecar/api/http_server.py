@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
@@ -12,9 +12,7 @@ from aiohttp import web
 from holdfast_sidecar.api.http_errors import errors_as_json, json_response
 from holdfast_sidecar.api.http_token import token_check
 from holdfast_sidecar.api.openapi import openapi
-from holdfast_sidecar.startup import cannot_listen, family_of
 
-BACKLOG: Final = 512
 CLOSE_LIMIT: Final = 1.0  # seconds that requests may still take when the server closes
 
 
@@ -30,17 +28,6 @@ def make_app(
 
     app.add_routes([*routes, web.get("/api/v1/openapi.json", describe)])
     return app
-
-
-@contextmanager
-def bound(*, address: str, port: int) -> Generator[socket.socket]:
-    """A socket on its port: callers wait until it is served. Unstartable when the port is taken."""
-    try:
-        listener = socket.create_server((address, port), family=family_of(address), backlog=BACKLOG)
-    except OSError as error:
-        raise cannot_listen("http", address, port) from error
-    with listener:
-        yield listener
 
 
 @asynccontextmanager

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import grpc
-
+from holdfast_kit.rpc.status import Aborted
 from holdfast_sidecar.api.status import answer_to
 
 TEXT_MAX: Final = 2_000  # characters of an error; with more the answer does not fit into what clients take as trailers
 
 
-async def refuse(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
-    """Never returns: the call is over."""
+def refusal(error: Exception) -> Aborted:
+    """To be raised by a handler."""
     answer = answer_to(error)
-    await context.abort(answer.code, answer.text[:TEXT_MAX])
+    return Aborted(answer.code, answer.text[:TEXT_MAX])

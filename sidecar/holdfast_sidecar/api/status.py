@@ -5,24 +5,24 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-import grpc
 from msgspec import Struct
 
+from holdfast_kit.rpc.status import Status
 from holdfast_sidecar.core.errors import HoldfastError, Kind, PayloadTooLarge
 
 _log = logging.getLogger(__name__)
 
 INTERNAL_NAME = "Internal"
 
-_TABLE: dict[Kind, tuple[grpc.StatusCode, HTTPStatus]] = {
-    Kind.INVALID: (grpc.StatusCode.INVALID_ARGUMENT, HTTPStatus.BAD_REQUEST),
-    Kind.NOT_FOUND: (grpc.StatusCode.NOT_FOUND, HTTPStatus.NOT_FOUND),
-    Kind.EXISTS: (grpc.StatusCode.ALREADY_EXISTS, HTTPStatus.CONFLICT),
-    Kind.WRONG_STATE: (grpc.StatusCode.FAILED_PRECONDITION, HTTPStatus.CONFLICT),
-    Kind.EXHAUSTED: (grpc.StatusCode.RESOURCE_EXHAUSTED, HTTPStatus.TOO_MANY_REQUESTS),
-    Kind.UNAVAILABLE: (grpc.StatusCode.UNAVAILABLE, HTTPStatus.SERVICE_UNAVAILABLE),
-    Kind.DENIED: (grpc.StatusCode.PERMISSION_DENIED, HTTPStatus.FORBIDDEN),
-    Kind.UNSUPPORTED: (grpc.StatusCode.UNIMPLEMENTED, HTTPStatus.NOT_IMPLEMENTED),
+_TABLE: dict[Kind, tuple[Status, HTTPStatus]] = {
+    Kind.INVALID: (Status.INVALID_ARGUMENT, HTTPStatus.BAD_REQUEST),
+    Kind.NOT_FOUND: (Status.NOT_FOUND, HTTPStatus.NOT_FOUND),
+    Kind.EXISTS: (Status.ALREADY_EXISTS, HTTPStatus.CONFLICT),
+    Kind.WRONG_STATE: (Status.FAILED_PRECONDITION, HTTPStatus.CONFLICT),
+    Kind.EXHAUSTED: (Status.RESOURCE_EXHAUSTED, HTTPStatus.TOO_MANY_REQUESTS),
+    Kind.UNAVAILABLE: (Status.UNAVAILABLE, HTTPStatus.SERVICE_UNAVAILABLE),
+    Kind.DENIED: (Status.PERMISSION_DENIED, HTTPStatus.FORBIDDEN),
+    Kind.UNSUPPORTED: (Status.UNIMPLEMENTED, HTTPStatus.NOT_IMPLEMENTED),
 }
 
 
@@ -31,7 +31,7 @@ class Answer(Struct, frozen=True):
 
     name: str
     text: str
-    code: grpc.StatusCode
+    code: Status
     http: HTTPStatus
 
 
@@ -44,4 +44,4 @@ def answer_to(error: Exception) -> Answer:
         return Answer(error.name, str(error), code, http)
     _log.error("a call failed for a reason of ours", exc_info=error)
     text = f"internal error ({type(error).__name__}); the sidecar's log has the details"
-    return Answer(INTERNAL_NAME, text, grpc.StatusCode.INTERNAL, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return Answer(INTERNAL_NAME, text, Status.INTERNAL, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 from typing import Final
 
-import grpc
-
+from holdfast_kit.rpc.call import Call, Method, Methods, OneToMany, OneToOne, Unary
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.api.durabletask.completions import Completions
@@ -20,14 +19,13 @@ from holdfast_sidecar.api.durabletask.dialect import Stream, open_stream
 from holdfast_sidecar.api.durabletask.management import HISTORY_CHUNK, Management
 from holdfast_sidecar.api.durabletask.past import Pasts
 from holdfast_sidecar.api.durabletask.worker import DurableTaskWorker
-from holdfast_sidecar.api.refusal import refuse
+from holdfast_sidecar.api.refusal import refusal
 from holdfast_sidecar.core.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 
 SERVICE: Final = "TaskHubSidecarService"
-Context = grpc.aio.ServicerContext[bytes, bytes]
-Call = Callable[[bytes], Awaitable[bytes]]
+Answering = Callable[[bytes], Awaitable[bytes]]
 
 
 class DurableTaskService:
@@ -40,14 +38,12 @@ class DurableTaskService:
         self._pasts = Pasts()
         self._drains = False
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def methods(self) -> Methods:
         unary = {**self._management.calls(), **self._completions.calls(), "Hello": _hello}
-        methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            name: grpc.unary_unary_rpc_method_handler(_named(call), None, None) for name, call in unary.items()
-        }
-        methods["GetWorkItems"] = grpc.unary_stream_rpc_method_handler(self.work_items, None, None)
-        methods["StreamInstanceHistory"] = grpc.unary_stream_rpc_method_handler(self.stream_history, None, None)
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
+        methods: dict[str, Method] = {name: OneToOne(_named(answering)) for name, answering in unary.items()}
+        methods["GetWorkItems"] = OneToMany(self.work_items)
+        methods["StreamInstanceHistory"] = OneToMany(self.stream_history)
+        return {f"/{SERVICE}/{name}": method for name, method in methods.items()}
 
     def drain(self) -> None:
         """Ends the streams cleanly, which makes every client connect again, and takes no others."""
@@ -55,20 +51,19 @@ class DurableTaskService:
         for worker in self._workers:
             worker.close()
 
-    async def work_items(self, request: bytes, context: Context) -> None:
-        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+    async def work_items(self, request: bytes, call: Call) -> None:
         try:
-            worker = self._new_worker(open_stream(request, metadata=metadata), context.peer())
-        except Exception as error:  # noqa: BLE001 - the edge of the call
-            return await refuse(context, error)
+            worker = self._new_worker(open_stream(request, metadata=call.metadata), call.peer)
+        except Exception as error:
+            raise refusal(error) from error
         stream = worker.stream
         _log.info("worker connected", extra={"worker": worker.id, "dialect": stream.dialect.name})
         self._workers.add(worker)
         self._host.pool.connect(worker)
         try:
-            await context.send_initial_metadata(())
+            call.begin()
             while (frame := await worker.next()) is not None:
-                await context.write(frame)
+                await call.write(frame)
         finally:
             self._workers.discard(worker)
             worker.close()
@@ -81,13 +76,13 @@ class DurableTaskService:
         name = f"{stream.worker_id or peer}/{next(self._numbers)}"
         return DurableTaskWorker(name, stream, pasts=self._pasts, clock=self._host.clock)
 
-    async def stream_history(self, request: bytes, context: Context) -> None:
+    async def stream_history(self, request: bytes, call: Call) -> None:
         try:
             rows = await self._management.history_rows(request)
-        except Exception as error:  # noqa: BLE001 - the edge of the call
-            return await refuse(context, error)
+        except Exception as error:
+            raise refusal(error) from error
         async for chunk in self._chunks(rows):
-            await context.write(chunk)
+            await call.write(chunk)
 
     async def _chunks(self, rows: list[bytes]) -> AsyncIterator[bytes]:
         for first in range(0, len(rows), HISTORY_CHUNK):
@@ -98,14 +93,13 @@ async def _hello(_: bytes) -> bytes:
     return b""
 
 
-def _named(call: Call) -> Callable[[bytes, Context], Awaitable[bytes]]:
+def _named(answering: Answering) -> Unary:
     """Errors leave with the status and the text of the one table."""
 
-    async def handle(request: bytes, context: Context) -> bytes:
+    async def handle(request: bytes, _: Call) -> bytes:
         try:
-            return await call(request)
+            return await answering(request)
         except Exception as error:
-            await refuse(context, error)
-            raise
+            raise refusal(error) from error
 
     return handle

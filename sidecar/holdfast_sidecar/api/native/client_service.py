@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-import grpc
 from google.protobuf.message import DecodeError, Message
 
+from holdfast_kit.rpc.call import Call, ManyToMany, Methods, OneToOne
 from holdfast_proto.v1 import client_pb2 as pb
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.api.native.calls import answer
 from holdfast_sidecar.api.native.replies import error_of
-from holdfast_sidecar.api.refusal import refuse
+from holdfast_sidecar.api.refusal import refusal
 from holdfast_sidecar.core.errors import InvalidRequest, Overloaded
 
 M = TypeVar("M", bound=Message)
-Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 OUTSTANDING_MAX = 50_000  # requests of one stream: waits are long, so this is about memory, not about speed
 REPLIES_MAX = 128
@@ -30,10 +29,8 @@ class ClientService:
         self._streams: set[_Stream] = set()
         self._is_draining = False
 
-    def handler(self) -> grpc.GenericRpcHandler:
-        call: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self.call, None, None)
-        once: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self.once, None, None)
-        return grpc.method_handlers_generic_handler("holdfast.v1.Client", {"Call": call, "Once": once})
+    def methods(self) -> Methods:
+        return {"/holdfast.v1.Client/Call": ManyToMany(self.call), "/holdfast.v1.Client/Once": OneToOne(self.once)}
 
     def drain(self) -> None:
         """Ends every stream, those too that still come: what is not answered is repeated to whoever comes next."""
@@ -41,15 +38,14 @@ class ClientService:
         for stream in self._streams:
             stream.drain()
 
-    async def once(self, data: bytes, context: Context) -> bytes:
+    async def once(self, data: bytes, _: Call) -> bytes:
         try:
             request = _parsed(pb.Request, data)
         except InvalidRequest as error:
-            await refuse(context, error)
-            raise
+            raise refusal(error) from error
         return (await answer(self._engine, request)).SerializeToString()
 
-    async def call(self, frames: AsyncIterator[bytes], context: Context) -> None:
+    async def call(self, frames: AsyncIterator[bytes], call: Call) -> None:
         stream = _Stream(self._engine, self._namespace)
         self._streams.add(stream)
         if self._is_draining:
@@ -58,13 +54,13 @@ class ClientService:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(stream.read(frames, group))
                 while (data := await stream.next()) is not None:
-                    await context.write(data)
+                    await call.write(data)
                 reader.cancel()
                 stream.hang_up()
         finally:
             self._streams.discard(stream)
         if stream.fault is not None:
-            await refuse(context, stream.fault)
+            raise refusal(stream.fault)
 
 
 class _Stream:

@@ -6,23 +6,22 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Final
 
-import grpc
 from google.protobuf.message import DecodeError
 
+from holdfast_kit.rpc.call import Call, ManyToMany, Methods
 from holdfast_proto.v1 import worker_pb2 as pb
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.api.native.outbox import FRAME_BYTES_MAX, ITEMS_MAX
 from holdfast_sidecar.api.native.worker import NativeWorker
-from holdfast_sidecar.api.refusal import refuse
+from holdfast_sidecar.api.refusal import refusal
 from holdfast_sidecar.core.errors import InvalidRequest
 
 _log = logging.getLogger(__name__)
 
 PROTOCOL: Final = 1
 CAPABILITIES: Final = ("fused", "cancel", "heartbeat", "local-first")
-Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 HELLO_TIMEOUT: Final = 30.0  # seconds for the first frame; a worker sends it with its first breath
 
 
@@ -39,9 +38,8 @@ class WorkerService:
         self._workers: set[NativeWorker] = set()
         self._is_draining = False
 
-    def handler(self) -> grpc.GenericRpcHandler:
-        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self.work, None, None)
-        return grpc.method_handlers_generic_handler("holdfast.v1.Worker", {"Work": method})
+    def methods(self) -> Methods:
+        return {"/holdfast.v1.Worker/Work": ManyToMany(self.work)}
 
     def drain(self) -> None:
         """Tells every worker that nothing new comes; they finish, hang up and connect elsewhere."""
@@ -50,18 +48,18 @@ class WorkerService:
             worker.drain()
             worker.outbox.room(8).draining = True
 
-    async def work(self, frames: AsyncIterator[bytes], context: Context) -> None:
+    async def work(self, frames: AsyncIterator[bytes], call: Call) -> None:
         try:
             first = await self._first(frames)
         except InvalidRequest as error:
-            return await refuse(context, error)
-        refusal = self._refusal(first)
-        if refusal is not None:
-            _log.warning("refused a worker", extra={"reason": refusal.text})
-            await context.write(pb.RawSidecarFrame(refusal=refusal).SerializeToString())
+            raise refusal(error) from error
+        no = self._refusal(first)
+        if no is not None:
+            _log.warning("refused a worker", extra={"reason": no.text})
+            await call.write(pb.RawSidecarFrame(refusal=no).SerializeToString())
             return
         if self._is_draining:  # it was quick to come back: the next sidecar is not there yet
-            await context.write(pb.RawSidecarFrame(draining=True).SerializeToString())
+            await call.write(pb.RawSidecarFrame(draining=True).SerializeToString())
             return
         worker = NativeWorker(self._host, first.hello, number=next(self._numbers))
         worker.outbox.room(64).welcome.CopyFrom(self._welcome())
@@ -72,14 +70,14 @@ class WorkerService:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(self._read(worker, first, frames), name=f"worker {worker.id}")
                 while (data := await worker.outbox.next()) is not None:
-                    await context.write(data)
+                    await call.write(data)
         finally:
             self._workers.discard(worker)
             self._host.pool.disconnect(worker)
             _log.info("worker disconnected", extra={"worker": worker.id})
         fault = reader.result()
         if fault is not None:
-            await refuse(context, fault)
+            raise refusal(fault)
 
     async def _first(self, frames: AsyncIterator[bytes]) -> pb.WorkerFrame:
         """Empty when the worker hangs up or says nothing for too long."""

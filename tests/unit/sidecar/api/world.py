@@ -306,13 +306,12 @@ async def a_world(*, limits: Limits = DEFAULT_LIMITS, hello_timeout: float = DEA
 async def _served(
     host: Host, engine: Engine, store: FaultyStore, clock: SkipClock, hello_timeout: float
 ) -> AsyncGenerator[World]:
-    async with grpc_server.bound(address="127.0.0.1", port=0) as (server, port):
+    async with grpc_server.bound(address="127.0.0.1", port=0, clock=SystemClock()) as port:
         durabletask = DurableTaskService(host, engine)
         workers = WorkerService(host, namespace=NAMESPACE, host_id="a", version="1.2.3", hello_timeout=hello_timeout)
         clients = ClientService(engine, namespace=NAMESPACE)
-        await grpc_server.start(server, [durabletask, workers, clients])
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=UNLIMITED) as channel:
+        await port.start([durabletask, workers, clients])
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port.number}", options=UNLIMITED) as channel:
             world = World(host, store, clock, channel)
             world.durabletask, world.workers, world.clients = durabletask, workers, clients
             yield world
-            await server.stop(0)

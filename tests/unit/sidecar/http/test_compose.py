@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-import grpc
 import pytest
 
 from holdfast_kit.clock import SystemClock
+from holdfast_kit.rpc.call import Methods
 from holdfast_kit.serve import ExitCode, Lifetime, run
 from holdfast_proto.actions import CompleteWorkflow
 from holdfast_proto.history import Status
@@ -44,7 +44,7 @@ class Goodbyes:
         self.worker = worker
         self.turns_left = list[int]()
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def methods(self) -> Methods:
         raise AssertionError("nobody serves this one")
 
     def drain(self) -> None:

@@ -2,9 +2,9 @@
 
 import logging
 
-import grpc
 import pytest
 
+from holdfast_kit.rpc.status import Status
 from holdfast_sidecar.api.status import answer_to
 from holdfast_sidecar.core.errors import (
     HoldfastError,
@@ -22,16 +22,16 @@ from holdfast_sidecar.core.errors import (
 @pytest.mark.parametrize(
     ("error", "code", "http"),
     [
-        (InvalidRequest("x"), grpc.StatusCode.INVALID_ARGUMENT, 400),
-        (InstanceNotFound("x"), grpc.StatusCode.NOT_FOUND, 404),
-        (InstanceExists("x"), grpc.StatusCode.ALREADY_EXISTS, 409),
-        (WrongState("x"), grpc.StatusCode.FAILED_PRECONDITION, 409),
-        (InboxFull("x"), grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
-        (NotOwner("x"), grpc.StatusCode.UNAVAILABLE, 503),
-        (PayloadTooLarge("x"), grpc.StatusCode.INVALID_ARGUMENT, 413),
+        (InvalidRequest("x"), Status.INVALID_ARGUMENT, 400),
+        (InstanceNotFound("x"), Status.NOT_FOUND, 404),
+        (InstanceExists("x"), Status.ALREADY_EXISTS, 409),
+        (WrongState("x"), Status.FAILED_PRECONDITION, 409),
+        (InboxFull("x"), Status.RESOURCE_EXHAUSTED, 429),
+        (NotOwner("x"), Status.UNAVAILABLE, 503),
+        (PayloadTooLarge("x"), Status.INVALID_ARGUMENT, 413),
     ],
 )
-def test_an_error_has_one_status_on_each_way_in(error: HoldfastError, code: grpc.StatusCode, http: int) -> None:
+def test_an_error_has_one_status_on_each_way_in(error: HoldfastError, code: Status, http: int) -> None:
     answer = answer_to(error)
     assert (answer.name, answer.code, answer.http) == (type(error).__name__, code, http)
     assert answer.text == str(error)
@@ -47,7 +47,7 @@ def test_every_kind_has_a_status(kind: Kind) -> None:
 def test_a_foreign_error_keeps_its_text_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         answer = answer_to(KeyError("secret"))
-    assert (answer.name, answer.code, answer.http) == ("Internal", grpc.StatusCode.INTERNAL, 500)
+    assert (answer.name, answer.code, answer.http) == ("Internal", Status.INTERNAL, 500)
     assert "KeyError" in answer.text
     assert "secret" not in answer.text
     assert "secret" in caplog.text
