@@ -18,8 +18,8 @@ from holdfast_proto.history import (
     TurnStarted,
 )
 from holdfast_sidecar.actors.host import Host
+from holdfast_sidecar.actors.incoming import Fused
 from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, Reply, TurnTask
-from holdfast_sidecar.actors.workflow import Fused
 from holdfast_sidecar.core.messages import ActivityAnswer
 from holdfast_sidecar.core.turn import TurnResult
 from tests.simulation.clock import SimClock

@@ -13,11 +13,12 @@ from holdfast_kit.ids import Ids
 from holdfast_placement.table import partition_of
 from holdfast_sidecar.actors.activities import ActivityHost
 from holdfast_sidecar.actors.committer import Committer
+from holdfast_sidecar.actors.incoming import Fused
 from holdfast_sidecar.actors.loader import Loader
 from holdfast_sidecar.actors.pool import Pool
 from holdfast_sidecar.actors.ports import Reply, Router, no_reply
 from holdfast_sidecar.actors.watchers import Watchers
-from holdfast_sidecar.actors.workflow import Fused, WorkflowActor
+from holdfast_sidecar.actors.workflow import WorkflowActor
 from holdfast_sidecar.core import keys
 from holdfast_sidecar.core.decision import Decision
 from holdfast_sidecar.core.errors import NotOwner, Overloaded, Unavailable

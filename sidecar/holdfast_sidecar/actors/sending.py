@@ -6,13 +6,15 @@ is told to look rarely.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, assert_never
 
 from holdfast_kit.clock import Clock
 from holdfast_sidecar.actors.ports import Router
-from holdfast_sidecar.core.decision import RESEND_AFTER, Send
+from holdfast_sidecar.core.decision import RESEND_AFTER, Order, RunActivity, Send, StopActivity
 from holdfast_sidecar.core.errors import HoldfastError, Kind
+from holdfast_sidecar.core.instance import Instance
+from holdfast_sidecar.core.messages import decode_message
 
 _Key: TypeAlias = tuple[str, str, int]
 Sent: TypeAlias = Callable[[Send, str, HoldfastError | None], None]
@@ -31,6 +33,26 @@ class Sending:
 
     def __len__(self) -> int:
         return len(self._in_flight)
+
+    def send_all(self, router: Router, orders: Sequence[Order], instance: Instance | None, on_sent: Sent) -> None:
+        """What a commit ordered, once it is durable."""
+        for order in orders:
+            match order:
+                case RunActivity():
+                    router.run_activity(order)
+                case StopActivity():
+                    router.stop_activity(order)
+                case Send():
+                    if instance is not None:
+                        self.send(router, order, era_of(instance), on_sent)
+                case _:
+                    assert_never(order)
+
+    def resend(self, router: Router, instance: Instance, name: str, on_sent: Sent) -> None:
+        """A message of the outbox, unless its receiver is known to have it."""
+        data = instance.outbox.get(name)
+        if data is not None and name not in instance.confirmed:
+            self.send(router, Send(name, decode_message(data)), era_of(instance), on_sent)
 
     def send(self, router: Router, order: Send, era: str, on_sent: Sent) -> None:
         """`on_sent(order, era, error)` hears of it when it was taken, or refused for good. Does nothing when that very
@@ -86,3 +108,7 @@ class _Shipment:
             return
         self._mine.discard(self._key)
         self._on_sent(self._order, self._era, error)
+
+
+def era_of(instance: Instance) -> str:
+    return f"{instance.record.execution_id}/{instance.record.generation}"

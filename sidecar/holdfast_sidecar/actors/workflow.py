@@ -13,35 +13,33 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from holdfast_kit.clock import NANOS, Handle
-from holdfast_proto.codec import Unreadable, encode_event
-from holdfast_proto.history import HistoryEvent, StallReason, TurnStarted
-from holdfast_sidecar.actors.pool import LOST_MAX
-from holdfast_sidecar.actors.ports import Reply, TurnTask, Worker, no_reply
-from holdfast_sidecar.actors.sending import Sending
+from holdfast_kit.clock import Handle
+from holdfast_proto.codec import Unreadable
+from holdfast_sidecar.actors.incoming import Fused, Incoming, Waiting, tell_all, told
+from holdfast_sidecar.actors.ports import Reply, no_reply
+from holdfast_sidecar.actors.sending import Sending, era_of
+from holdfast_sidecar.actors.turning import Turning
 from holdfast_sidecar.core import keys, upkeep
 from holdfast_sidecar.core.children import refused_start
 from holdfast_sidecar.core.decision import (
     RESEND_AFTER,
     Decision,
-    RunActivity,
+    Order,
     Send,
     StopActivity,
     absorb,
     voided_activities,
 )
-from holdfast_sidecar.core.errors import HoldfastError, NotOwner, StorageFull, Unavailable
-from holdfast_sidecar.core.instance import Arrival, Instance, revive, take
-from holdfast_sidecar.core.messages import ActivityAnswer, Message, Purge, decode_message
+from holdfast_sidecar.core.errors import HoldfastError, NotOwner, Unavailable
+from holdfast_sidecar.core.instance import Instance, revive
+from holdfast_sidecar.core.messages import Message, Purge
 from holdfast_sidecar.core.receive import Decided, Deleted, Done, Place, Received, Refused, Taken, fire_timer, receive
 from holdfast_sidecar.core.repair import recover
-from holdfast_sidecar.core.state import Commit, Reminder, Stall, Stored, View
-from holdfast_sidecar.core.turn import Contradiction, Turn, TurnResult, close_turn, open_turn
+from holdfast_sidecar.core.state import Commit, Reminder, Stored, View
 from holdfast_sidecar.stores.contract import Outcome, StoreError, StoreFull
 
 if TYPE_CHECKING:
@@ -51,29 +49,12 @@ _log = logging.getLogger(__name__)
 
 SAVE_AFTER = 0.02  # seconds that a message may wait to be folded into a turn's commit before it gets one of its own
 RETRY_FIRST, RETRY_CAP = 0.05, 5.0  # waits after the store failed
-STALLS_FREE = 3  # in a row, without a pause between: the next worker may be the one with the mended code
-STALL_CAP = 60.0  # seconds of the longest pause
 FAILURES_MAX = 8  # store failures in a row until the waiting senders are told; the work itself goes on being tried
-
-
-class Fused(Struct, frozen=True):
-    """A worker's results of activities together with the turn that they led to. All of one instance."""
-
-    answers: tuple[tuple[ActivityAnswer, HistoryEvent], ...]
-    turn_at: int
-    based_on: int
-    result: TurnResult
-    worker: Worker
-
-
-Incoming: TypeAlias = Message | Reminder | Fused
-Waiting: TypeAlias = tuple[Incoming | None, Reply]  # None: a commit that no message asked for
 
 
 class WorkflowActor:
     __slots__ = (
         "_committing",
-        "_connects",
         "_doubts",
         "_failures",
         "_host",
@@ -81,17 +62,13 @@ class WorkflowActor:
         "_is_abandoned",
         "_is_known",
         "_loading",
-        "_pending_turn",
         "_queue",
         "_recovers",
         "_retry",
         "_save_timer",
         "_sending",
-        "_turn",
-        "_turn_task",
-        "_unstall",
+        "_turning",
         "_waiting",
-        "_worker",
         "id",
         "place",
     )
@@ -105,19 +82,14 @@ class WorkflowActor:
         self._is_abandoned = False
         self._queue: deque[tuple[Incoming, Reply]] = deque()
         self._waiting: list[Waiting] = []  # taken but not durable yet
-        self._turn: Turn | None = None
-        self._turn_task: TurnTask | None = None
-        self._pending_turn: TurnResult | None = None  # answered while a commit was in flight
-        self._connects = 0  # workers that had come when the turn began
         self._committing = self._loading = False
         self._recovers = False
         self._doubts = False  # a commit of ours may have been applied, or may still be
-        self._unstall = False
         self._failures = 0
         self._retry: Handle | None = None
         self._save_timer: Handle | None = None
         self._sending = Sending(host.clock)
-        self._worker: Worker | None = None  # who ran the last turn, and may hold the instance
+        self._turning = Turning(host, instance_id)
 
     # -- what others call ------------------------------------------------------------------------------------------
 
@@ -127,12 +99,12 @@ class WorkflowActor:
 
     def recover(self) -> None:
         """Something may have been in flight when the last owner died: load, and send it again."""
-        self._recovers = self._unstall = True
+        self._recovers = self._turning.has_cause = True
         self.nudge()
 
     def unstall(self) -> None:
         """The cause may be gone (a new worker): try the turn again."""
-        self._unstall = True
+        self._turning.has_cause = True
         self.nudge()
 
     def nudge(self) -> None:
@@ -144,7 +116,7 @@ class WorkflowActor:
         """The partition is lost or the host stops: forget everything, tell whoever waits."""
         self._is_abandoned = True
         self._cancel_timers()
-        self._drop_turn()
+        self._turning.drop()
         self._sending.forget()
         waiting = [*self._waiting, *self._queue]
         self._waiting, self._queue = [], deque()
@@ -154,12 +126,14 @@ class WorkflowActor:
 
     @property
     def is_idle(self) -> bool:
-        return not (self._is_busy or self._queue or self._turn or self._waiting or self._sending or self._save_timer)
+        return not (
+            self._is_busy or self._queue or self._turning.turn or self._waiting or self._sending or self._save_timer
+        )
 
     @property
     def is_turning(self) -> bool:
         """A worker thinks about it, or what came of that, or anything else that it has taken, is being written."""
-        return self._committing or bool(self._waiting) or (self._turn_task is not None and self._turn_task.token != 0)
+        return self._committing or bool(self._waiting) or self._turning.is_at_worker
 
     @property
     def instance(self) -> Instance | None:
@@ -181,8 +155,8 @@ class WorkflowActor:
         if not self._is_known:
             self._load()
             return
-        if self._pending_turn is not None:
-            self._close_turn(self._pending_turn)
+        if self._turning.result is not None:
+            self._close_turn()
         while self._queue and not self._is_busy:
             self._handle(*self._queue.popleft())
         if not self._is_busy and self._instance is not None:
@@ -217,7 +191,7 @@ class WorkflowActor:
             case Decided(decision=decision, instance=instance):
                 before = self._instance
                 if instance is not None:
-                    self._drop_turn()
+                    self._turning.drop()
                     self._instance = instance
                 self._commit(decision, message, reply, before=before)
             case Deleted(commit=commit):
@@ -235,7 +209,7 @@ class WorkflowActor:
 
         def looked(found: View | StoreError | None) -> None:
             if isinstance(found, StoreError):
-                reply(_told(found, self.id))
+                reply(told(found, self.id))
                 return
             stored = 0 if found is None else found.record.version
             if stored == version:
@@ -254,8 +228,8 @@ class WorkflowActor:
 
     def _forget(self) -> None:
         """What is known here is worth nothing. Messages that were taken but not written are taken again."""
-        self._drop_turn()
-        self._forget_at_worker()
+        self._turning.drop()
+        self._turning.forget_at_worker()
         self._is_known, self._instance = False, None
         self._recovers = True
         waiting, self._waiting = self._waiting, []
@@ -267,157 +241,37 @@ class WorkflowActor:
         if self._recovers:
             self._recovers = False
             self._send_all(recover(instance))
-            self._resend_outbox(instance)
+            for name in list(instance.outbox):
+                self._resend(instance, name)
         if self._doubts:
             # A commit of unknown fate may land late. Once this one has, the version guard keeps the other one out.
             self._doubts = False
             self._save()
             return
-        if self._turn is None and instance.is_turn_due and self._may_run(instance):
-            self._begin_turn(instance)
+        if self._turning.turn is None and instance.is_turn_due and self._turning.may_run(instance):
+            self._turning.begin(instance, self.nudge)
         if instance.needs_save and self._save_timer is None:
-            delay = SAVE_AFTER if self._turn is not None else 0.0
+            delay = SAVE_AFTER if self._turning.turn is not None else 0.0
             self._save_timer = host.clock.call_later(delay, self._save_due)
-
-    def _may_run(self, instance: Instance) -> bool:
-        if self._host.is_paused or instance.starts_at() > self._host.clock.now_ns():
-            return False
-        if instance.record.stall is not None and not self._may_retry(instance.record.stall, instance.record.attempts):
-            return False
-        self._unstall = False
-        return True
-
-    def _may_retry(self, stall: Stall, attempts: int) -> bool:
-        """It is tried again when a worker comes; after the first few times not for every one at once."""
-        if not self._unstall:
-            return False
-        host = self._host
-        pause = min(STALL_CAP, 2.0 ** (attempts - STALLS_FREE)) if attempts > STALLS_FREE else 0.0
-        wait = pause - (host.clock.now_ns() - stall.at) / NANOS
-        if wait <= 0:
-            return True
-        self._unstall = False
-        host.unstall_later(self.id, wait)
-        return False
 
     # -- turns -----------------------------------------------------------------------------------------------------
 
-    def _begin_turn(self, instance: Instance) -> None:
-        record = instance.record
-        self._connects = self._host.connects
-        self._turn = open_turn(instance, now=self._host.clock.now_ns())
-        self._turn_task = TurnTask(
-            instance_id=record.id,
-            execution_id=record.execution_id,
-            generation=record.generation,
-            name=record.name,
-            label=record.label,
-            history=instance.history,
-            new=[],
-            turn_trace=record.turn_trace,
-            dialect=record.dialect,
-            on_done=self._turn_done,
-            on_push=self._fill_turn,
-            worker=self._worker,
-            is_repaired=record.is_repaired,
-        )
-        if record.stall is not None and record.stall.reason == StallReason.WORKER_LOST.name:
-            self._turn_task.lost = LOST_MAX - 1  # on probation: one more lost worker is enough
-        self._host.pool.offer_turn(self._turn_task)
-
-    def _fill_turn(self, task: TurnTask) -> None:
-        """The turn begins when a worker gets it: with that time, and with all that has arrived by then."""
+    def _close_turn(self) -> None:
         instance = self._instance
-        if task is not self._turn_task or instance is None:
-            return
-        self._turn = open_turn(instance, now=self._host.clock.now_ns())
-        task.new = [encode_event(TurnStarted(at=self._turn.at)), *(arrival.data for arrival in instance.inbox)]
-
-    def _turn_done(self, task: TurnTask, result: TurnResult) -> None:
-        if task is not self._turn_task:
-            return
-        self._worker = task.worker
-        self._pending_turn = result
-        self.nudge()
-
-    def _close_turn(self, result: TurnResult) -> None:
-        turn, instance = self._turn, self._instance
-        assert turn is not None
         assert instance is not None
-        self._pending_turn = self._turn = self._turn_task = None
-        self._commit(self._decide(instance, turn, result), None, no_reply, before=instance)
-
-    def _decide(self, instance: Instance, turn: Turn, result: TurnResult) -> Decision:
-        """The core's decision, or the stall that takes its place."""
-        host = self._host
-        now = host.clock.now_ns()
-        try:
-            decision = close_turn(instance, turn, result, limits=host.limits, now=now)
-        except Contradiction as contradiction:
-            return self._stalled(instance, contradiction.reason, contradiction.description, now=now, by=result)
-        except Exception as error:  # noqa: BLE001 - a bug of ours must cost one instance its progress, not the host its mailboxes
-            _log.exception("a turn could not be closed", extra={"instance_id": self.id})
-            return self._stalled(instance, StallReason.BROKEN, f"{type(error).__name__}: {error}", now=now, by=result)
-        host.counters.turns += 1
-        return decision
-
-    def _stalled(
-        self, instance: Instance, reason: StallReason, description: str, *, now: int, by: TurnResult
-    ) -> Decision:
-        _log.warning(
-            "instance stalled", extra={"instance_id": self.id, "reason": reason.name, "description": description}
-        )
-        self._forget_at_worker()
-        self._host.counters.stalls += 1
-        self._host.stalled.add(self.id)
-        self._unstall = self._connects != self._host.connects  # one came while this turn was at another
-        return upkeep.stall(instance, reason, description, now=now, dialect=by.dialect)
+        self._commit(self._turning.close(instance), None, no_reply, before=instance)
 
     def _take_fused(self, fused: Fused, reply: Reply, now: int) -> None:
         """Takes results and next turn in one commit when nothing came between; else only the results count."""
         instance = self._instance
-        if instance is None or not self._is_next(instance, fused):
-            fused.worker.forget(self.id)
-            *others, last = [answer for answer, _ in fused.answers]
-            for answer in others:
-                self._apply(self._receive(answer, now), answer, no_reply)
-            self._apply(self._receive(last, now), last, reply)
+        if instance is not None and self._turning.is_next(instance, fused):
+            self._commit(self._turning.close_fused(instance, fused), fused, reply, before=instance)
             return
-        for answer, event in fused.answers:
-            take(instance, Arrival(event, answer.event, answer.row))
-        self._worker = fused.worker
-        self._connects = self._host.connects
-        turn = Turn(fused.turn_at, len(fused.answers), fused.based_on)
-        self._commit(self._decide(instance, turn, fused.result), fused, reply, before=instance)
-
-    def _is_next(self, instance: Instance, fused: Fused) -> bool:
-        record = instance.record
-        return (
-            self._turn is None
-            and not instance.inbox
-            and record.stall is None
-            and not record.is_suspended
-            and not record.status.is_terminal
-            and not self._host.is_paused
-            and record.history_length == fused.based_on
-            and len({answer.row for answer, _ in fused.answers}) == len(fused.answers)
-            and all(
-                answer.execution_id == record.execution_id and 0 <= instance.open.row_of(event) == answer.row
-                for answer, event in fused.answers
-            )
-        )
-
-    def _drop_turn(self) -> None:
-        """What a worker is thinking about is void."""
-        if self._turn_task is not None:
-            self._host.pool.withdraw_turn(self._turn_task)
-            self._forget_at_worker()
-        self._turn = self._turn_task = self._pending_turn = None
-
-    def _forget_at_worker(self) -> None:
-        if self._worker is not None:
-            self._worker.forget(self.id)
-            self._worker = None
+        fused.worker.forget(self.id)
+        *others, last = [answer for answer, _ in fused.answers]
+        for answer in others:
+            self._apply(self._receive(answer, now), answer, no_reply)
+        self._apply(self._receive(last, now), last, reply)
 
     # -- reminders -------------------------------------------------------------------------------------------------
 
@@ -500,28 +354,28 @@ class WorkflowActor:
         self, instance: Instance, decision: Decision, stops: Sequence[StopActivity], waiting: Sequence[Waiting]
     ) -> None:
         if self._is_abandoned:  # it is durable, that is all that may be said
-            _answer(waiting, None)
+            tell_all(waiting, None)
             return
         self._failures = 0
         was_terminal = instance.record.status.is_terminal
         absorb(instance, decision)
         if instance.record.status.is_terminal and not was_terminal:
-            self._drop_turn()
+            self._turning.drop()
         self._host.committed(self, decision)
         self._send_all(stops)
         self._send_all(decision.orders)
-        _answer(waiting, None)
+        tell_all(waiting, None)
         self.nudge()
 
     def _deleted(self, stops: Sequence[StopActivity], waiting: Sequence[Waiting]) -> None:
         if not self._is_abandoned:
             self._failures = 0
-            self._drop_turn()
+            self._turning.drop()
             self._sending.forget()
             self._instance = None
             self._host.deleted(self.id)
             self._send_all(stops)
-        _answer(waiting, None)
+        tell_all(waiting, None)
         self.nudge()
 
     def _not_applied(self, outcome: Outcome | StoreError, waiting: Sequence[Waiting]) -> None:
@@ -530,12 +384,12 @@ class WorkflowActor:
             self.abandon(NotOwner(f"partition {self.place.partition} has a new owner"))
             self._host.lost(self)
         if self._is_abandoned:
-            _answer(waiting, NotOwner(f"instance {self.id!r}: it is not on this host any more; ask its owner"))
+            tell_all(waiting, NotOwner(f"instance {self.id!r}: it is not on this host any more; ask its owner"))
             return
         self._forget()
         self._failures += 1
         if self._failures >= FAILURES_MAX or isinstance(outcome, StoreFull):
-            _answer(waiting, _told(outcome, self.id))
+            tell_all(waiting, told(outcome, self.id))
         else:
             self._queue.extendleft((message, reply) for message, reply in reversed(waiting) if message is not None)
         self._doubts = self._doubts or isinstance(outcome, StoreError)
@@ -554,7 +408,7 @@ class WorkflowActor:
         if isinstance(result, StoreError):
             self._failures += 1
             if self._failures >= FAILURES_MAX or isinstance(result, StoreFull):
-                self._refuse_all(_told(result, self.id))
+                self._refuse_all(told(result, self.id))
             self._retry_later()
             return
         try:
@@ -601,22 +455,8 @@ class WorkflowActor:
 
     # -- orders ----------------------------------------------------------------------------------------------------
 
-    def _send_all(self, orders: Sequence[RunActivity | StopActivity | Send]) -> None:
-        router = self._host.router
-        for order in orders:
-            match order:
-                case RunActivity():
-                    router.run_activity(order)
-                case StopActivity():
-                    router.stop_activity(order)
-                case Send():
-                    self._send(order)
-                case _:
-                    assert_never(order)
-
-    def _send(self, order: Send) -> None:
-        if self._instance is not None:
-            self._sending.send(self._host.router, order, _era(self._instance), self._sent)
+    def _send_all(self, orders: Sequence[Order]) -> None:
+        self._sending.send_all(self._host.router, orders, self._instance, self._sent)
 
     def _sent(self, order: Send, era: str, error: HoldfastError | None) -> None:
         instance = self._instance
@@ -624,7 +464,7 @@ class WorkflowActor:
             return  # being loaded again, and then it is sent again
         if order.name:
             instance.confirm(order.name)
-        elif error is None and era == _era(instance):
+        elif error is None and era == era_of(instance):
             instance.started.add(order.row)
         if error is not None:
             refused = refused_start(
@@ -634,26 +474,5 @@ class WorkflowActor:
                 self._queue.append((refused, no_reply))
         self.nudge()
 
-    def _resend_outbox(self, instance: Instance) -> None:
-        for name in list(instance.outbox):
-            self._resend(instance, name)
-
     def _resend(self, instance: Instance, name: str) -> None:
-        data = instance.outbox.get(name)
-        if data is not None and name not in instance.confirmed:
-            self._send(Send(name, decode_message(data)))
-
-
-def _era(instance: Instance) -> str:
-    return f"{instance.record.execution_id}/{instance.record.generation}"
-
-
-def _answer(waiting: Sequence[Waiting], error: HoldfastError | None) -> None:
-    for _, reply in waiting:
-        reply(error)
-
-
-def _told(outcome: Outcome | StoreError, instance_id: str) -> HoldfastError:
-    if isinstance(outcome, StoreFull):
-        return StorageFull(f"instance {instance_id!r}: the store is full: {outcome}; make room and try again")
-    return Unavailable(f"instance {instance_id!r}: the store did not confirm in time ({outcome}); try again")
+        self._sending.resend(self._host.router, instance, name, self._sent)

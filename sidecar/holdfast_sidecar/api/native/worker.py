@@ -22,8 +22,8 @@ from holdfast_proto.history import StallReason
 from holdfast_proto.v1 import history_pb2 as history_pb
 from holdfast_proto.v1 import worker_pb2 as pb
 from holdfast_sidecar.actors.host import Host
+from holdfast_sidecar.actors.incoming import Fused
 from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask, no_reply
-from holdfast_sidecar.actors.workflow import Fused
 from holdfast_sidecar.api.answers import Outcome, outcome_of
 from holdfast_sidecar.api.native.outbox import FRAME_BYTES_MAX, Outbox
 from holdfast_sidecar.core.errors import HoldfastError

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from holdfast_proto.actions import CompleteWorkflow
 from holdfast_proto.history import Status
 from holdfast_sidecar.actors.pool import LOST_MAX, SUSPECT_AFTER
-from holdfast_sidecar.actors.workflow import STALL_CAP, STALLS_FREE
+from holdfast_sidecar.actors.turning import STALL_CAP, STALLS_FREE
 from tests.unit.sidecar.actors.house import HandWorker, House
 from tests.unit.sidecar.core.stage import ID, TERMINATE, start
 
