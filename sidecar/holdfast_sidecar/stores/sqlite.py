@@ -1,8 +1,9 @@
 """The embedded store: SQLite in a directory that one process holds.
 
-Statements run on the event loop, where a hand-over would cost more than they do; COMMIT, which waits for the disk, runs
-in a thread of its own. While it runs nothing else touches the writing connection, so calls wait in line. Reads use
-connections of their own and see only what is committed. Needs a POSIX system (the lock on the directory).
+Statements run on the event loop, where a hand-over would cost more than they do. COMMIT waits for the disk: where that
+is quick it runs on the loop too, else in a thread of its own (`Pace` decides), and so do checkpoints. While the thread
+has the writing connection nothing else touches it, so calls wait in line. Reads use connections of their own and see
+only what is committed. Needs a POSIX system (the lock on the directory).
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from holdfast_sidecar.core.state import Commit, Filter, Page, Stored, View
 from holdfast_sidecar.stores.contract import Due, Outcome, StoreError
 from holdfast_sidecar.stores.sqlite_directory import DirectoryLock, make_private
 from holdfast_sidecar.stores.sqlite_errors import VALUE_ERRORS, translated, translating
+from holdfast_sidecar.stores.sqlite_pace import Pace
 from holdfast_sidecar.stores.sqlite_reader import Reader
 from holdfast_sidecar.stores.sqlite_rows import Rows
-from holdfast_sidecar.stores.sqlite_schema import open_reader, open_writer, prepare
+from holdfast_sidecar.stores.sqlite_schema import CHECKPOINT_PAGES, open_reader, open_writer, prepare
 from holdfast_sidecar.stores.sqlite_thread import BlockingThread
 from holdfast_sidecar.stores.sqlite_writer import Writer
 
@@ -65,6 +67,8 @@ class SqliteStore:
         self._listing = BlockingThread("sqlite-list")
         self._opened: _Files | None = None
         self._waiting: deque[_Job] = deque()
+        self._pace = Pace()
+        self._log_pages = 0  # of the write-ahead log, as the last COMMIT left it
         self._is_committing = False
 
     async def open(self, *, namespace: str, partitions: int) -> None:
@@ -79,6 +83,7 @@ class SqliteStore:
                 make_private(self.path)
                 connections.append(open_writer(self.path))
                 prepare(connections[0], where=self.path, namespace=namespace, partitions=partitions)
+                connections[0].set_wal_hook(self._logged)
                 connections += [open_reader(self.path), open_reader(self.path)]
                 writing, reading, listing = connections
                 readers = [Reader(Rows(connection), partitions=partitions) for connection in connections[1:]]
@@ -193,9 +198,12 @@ class SqliteStore:
             job.future.set_exception(told)
             return
         self._is_committing = True
-        self._committer.call(
-            lambda: _commit(files.connection, self.path), lambda _, error: self._committed(job, result, error)
-        )
+        if self._pace.is_quick():
+            self._committed(job, result, self._pace.timed(lambda: _commit(files.connection, self.path)))
+        else:
+            self._committer.call(
+                lambda: _commit(files.connection, self.path), lambda _, error: self._committed(job, result, error)
+            )
 
     def _committed(self, job: _Job, result: object, error: BaseException | None) -> None:
         self._is_committing = False
@@ -206,6 +214,26 @@ class SqliteStore:
                 job.future.set_exception(translated(error, self.path))
             else:
                 job.future.set_result(result)
+        if self._log_pages >= CHECKPOINT_PAGES:
+            self._checkpoint()
+        else:
+            self._pump()
+
+    def _logged(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        """Folds the log into the file. Not a part of COMMIT, as it takes many times longer."""
+        connection, self._log_pages = self._files.connection, 0
+        self._is_committing = True
+        self._committer.call(connection.wal_checkpoint, self._checkpointed)
+
+    def _checkpointed(self, _: object, error: BaseException | None) -> None:
+        """One that failed (the disk is full) is tried again after the next COMMIT; nothing is lost meanwhile."""
+        if error is not None:
+            _log.warning("SQLite log could not be folded into the file", extra={"error": str(error)})
+        self._is_committing = False
         self._pump()
 
     def _roll_back(self, files: _Files) -> None:

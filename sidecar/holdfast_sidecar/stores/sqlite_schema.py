@@ -72,7 +72,7 @@ def prepare(writer: apsw.Connection, *, where: Path, namespace: str, partitions:
     if not is_new:
         _check_identity(writer, where=where, wanted=wanted)
     writer.execute(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
-    writer.execute(f"PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    writer.execute("PRAGMA synchronous = FULL")
     writer.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}; PRAGMA journal_size_limit = {64 << 20}")
     if is_new:
         with writer:

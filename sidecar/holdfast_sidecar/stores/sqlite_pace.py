@@ -1,0 +1,48 @@
+"""Where a COMMIT runs: on the loop as long as the disk is quick, else in the thread.
+
+A hand-over to the thread and back costs more than a COMMIT on a quick disk takes, several times more when one commit
+goes at a time. On a slow disk the loop must not wait for it. Nothing but trying tells which one this is, as the thread
+measures the wait for the interpreter as well:
+
+    quick --one takes longer than QUICK_MAX--> slow for `rest` more --> one is tried: quick, or slow for twice as long
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+QUICK_MAX: Final = 0.001  # seconds; a third of it is usual on an SSD, and what a loop may stand still
+REST_MIN, REST_MAX = 64, 8192  # commits in the thread until one is tried on the loop again
+
+
+class Pace:
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
+        self._now = now
+        self._left = 0  # commits that still go to the thread
+        self._rest = REST_MIN
+
+    def is_quick(self) -> bool:
+        """Asked once per COMMIT."""
+        if self._left:
+            self._left -= 1
+            return False
+        return True
+
+    def timed(self, commit: Callable[[], None]) -> BaseException | None:
+        """Runs one on the loop; gives its error."""
+        began = self._now()
+        try:
+            commit()
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for this commit
+            return error
+        finally:
+            self._took(self._now() - began)
+        return None
+
+    def _took(self, seconds: float) -> None:
+        if seconds <= QUICK_MAX:
+            self._rest = REST_MIN
+        else:
+            self._left, self._rest = self._rest, min(self._rest * 2, REST_MAX)
