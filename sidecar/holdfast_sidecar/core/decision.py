@@ -19,7 +19,7 @@ from holdfast_sidecar.core.state import ActivityRow, Commit, Record, Reminder, d
 RESEND_AFTER = 2_000_000_000  # ns until an unanswered message goes out again; an answer normally takes milliseconds
 
 
-class RunActivity(Struct, frozen=True):
+class RunActivity(Struct, frozen=True, gc=False):
     instance_id: str
     execution_id: str
     row: int
@@ -35,7 +35,7 @@ class Owed(Struct, frozen=True):
     data: bytes
 
 
-class StopActivity(Struct, frozen=True):
+class StopActivity(Struct, frozen=True, gc=False):
     """`has_ended`: nobody takes an answer any more. Else the workflow only asks, and still takes one."""
 
     instance_id: str
@@ -45,7 +45,7 @@ class StopActivity(Struct, frozen=True):
     has_ended: bool = False
 
 
-class Send(Struct, frozen=True):
+class Send(Struct, frozen=True, gc=False):
     """A message to another instance. `name` is its outbox reminder; "" when the open schedule itself repeats it."""
 
     name: str
@@ -57,7 +57,7 @@ class Send(Struct, frozen=True):
 Order: TypeAlias = RunActivity | StopActivity | Send
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     commit: Commit
     events: tuple[HistoryEvent, ...] = ()  # the facts behind commit.history_append
     consumed: int = 0  # so many inbox messages are done with
@@ -67,6 +67,22 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 class Draft:
     """Collects one commit on one instance. Nothing of the instance changes before `absorb`."""
+
+    __slots__ = (
+        "activities_delete",
+        "activities_put",
+        "bytes_added",
+        "clears_activities",
+        "events",
+        "instance",
+        "now",
+        "orders",
+        "reminders_delete",
+        "reminders_put",
+        "resets_history",
+        "rows",
+        "sends",
+    )
 
     def __init__(self, instance: Instance, *, now: int) -> None:
         self.instance = instance
@@ -88,12 +104,11 @@ class Draft:
         return (0 if self.resets_history else self.instance.record.history_length) + len(self.rows)
 
     def append(self, event: HistoryEvent, data: bytes | None = None) -> int:
-        row = self.next_row
         encoded = encode_event(event) if data is None else data
         self.events.append(event)
         self.rows.append(encoded)
         self.bytes_added += len(encoded)
-        return row
+        return self.next_row - 1
 
     def remind(self, name: str, due_at: int, data: bytes = b"") -> None:
         self.reminders_put.append(Reminder(self.instance.id, name, due_at and due_time(due_at), data))
@@ -119,16 +134,19 @@ class Draft:
         is_awake: bool,
         sets_custom_status: bool = False,
         custom_status: str | None = None,
+        **changes: object,
     ) -> Decision:
-        """Closes the draft. With `front` all inbox rows are written anew: these first, then what was not consumed."""
+        """Closes the draft. With `front` all inbox rows are written anew: these first, then what was not consumed.
+        `changes` are fields of the record; a second copy of it is what they spare."""
         instance, old = self.instance, self.instance.record
-        left = instance.inbox[consumed:]
+        left = instance.inbox[consumed:] if instance.inbox else []
         durable = max(0, old.inbox_length - consumed) if front is None else 0
         next_inbox = old.inbox_first + old.inbox_length
         appended = [*(front or ()), *left[durable:]]
         inbox_first = next_inbox - durable
         self._set_wake(old, is_awake)
-        self.reminders_delete += instance.confirmed
+        if instance.confirmed:
+            self.reminders_delete += instance.confirmed
         kept = 0 if self.resets_history else old.history_length
         return Decision(
             commit=Commit(
@@ -138,6 +156,7 @@ class Draft:
                 expected_version=old.version,
                 record=replace(
                     record,
+                    **changes,
                     version=old.version + 1,
                     updated_at=self.now,
                     inbox_first=inbox_first,
@@ -198,13 +217,7 @@ def absorb(instance: Instance, decision: Decision) -> None:
     for row, event in enumerate(decision.events, commit.history_first):
         instance.open.absorb(event, row)
     instance.history.extend(commit.history_append)
-    for arrival in instance.inbox[: decision.consumed]:
-        instance.answered_rows.discard(arrival.row)
-    if commit.record.status.is_terminal:
-        _forget_dropped(instance, decision)
-    instance.inbox[: decision.consumed] = decision.inbox_front
-    for arrival in decision.inbox_front:
-        note(instance, arrival)
+    _absorb_inbox(instance, decision, is_over=commit.record.status.is_terminal)
     instance.record = commit.record
     for name in commit.reminders_delete:
         instance.outbox.pop(name, None)
@@ -214,9 +227,21 @@ def absorb(instance: Instance, decision: Decision) -> None:
             instance.outbox[reminder.name] = reminder.data
         elif reminder.name.startswith(keys.RUN_PREFIX):
             instance.owed[reminder.name] = reminder.data
-    instance.confirmed = [name for name in instance.confirmed if name in instance.outbox or name in instance.owed]
+    if instance.confirmed:
+        instance.confirmed = [name for name in instance.confirmed if name in instance.outbox or name in instance.owed]
     if commit.sets_custom_status:
         instance.custom_status = commit.custom_status
+
+
+def _absorb_inbox(instance: Instance, decision: Decision, *, is_over: bool) -> None:
+    if instance.answered_rows:
+        for arrival in instance.inbox[: decision.consumed]:
+            instance.answered_rows.discard(arrival.row)
+    if is_over:
+        _forget_dropped(instance, decision)
+    instance.inbox[: decision.consumed] = decision.inbox_front
+    for arrival in decision.inbox_front:
+        note(instance, arrival)
 
 
 def _forget_dropped(instance: Instance, decision: Decision) -> None:

@@ -43,7 +43,7 @@ from holdfast_sidecar.core.state import Record, Stored
 ANSWERS = (ActivityCompleted, ActivityFailed, ChildCompleted, ChildFailed, TimerFired)
 
 
-class Arrival(Struct, frozen=True):
+class Arrival(Struct, frozen=True, gc=False):
     """An inbox message, with the bytes it is stored as."""
 
     event: HistoryEvent

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 from holdfast_sidecar.core.instance import Instance
 
 
-class TurnMarks(Struct, frozen=True):
+class TurnMarks(Struct, frozen=True, gc=False):
     at: int
     status: str | UnsetType | None
     turn_trace: bytes | None

@@ -20,7 +20,7 @@ class ReusePolicy(Struct, frozen=True, kw_only=True):
     kept: frozenset[Status] = frozenset()  # answer OK and leave it as it is
 
 
-class Start(Struct, frozen=True, kw_only=True, tag="start"):
+class Start(Struct, frozen=True, kw_only=True, gc=False, tag="start"):
     """Create an instance. `event` is its WorkflowStarted, whose execution id makes a repeated start recognisable."""
 
     instance_id: str
@@ -28,14 +28,14 @@ class Start(Struct, frozen=True, kw_only=True, tag="start"):
     policy: ReusePolicy = ReusePolicy()
 
 
-class StartChild(Struct, frozen=True, kw_only=True, tag="start-child"):
+class StartChild(Struct, frozen=True, kw_only=True, gc=False, tag="start-child"):
     """A parent's start; who the parent is stands in the event."""
 
     instance_id: str
     event: bytes
 
 
-class Deliver(Struct, frozen=True, kw_only=True, tag="deliver"):
+class Deliver(Struct, frozen=True, kw_only=True, gc=False, tag="deliver"):
     """An EventReceived, Suspended or Resumed for the inbox. `is_required`: say so if there is no such instance."""
 
     instance_id: str
@@ -43,7 +43,7 @@ class Deliver(Struct, frozen=True, kw_only=True, tag="deliver"):
     is_required: bool = True
 
 
-class Terminate(Struct, frozen=True, kw_only=True, tag="terminate"):
+class Terminate(Struct, frozen=True, kw_only=True, gc=False, tag="terminate"):
     """End an instance. With `event`, the start of a child that may still be on its way, only that child is meant, and
     where it does not exist yet it is made and ended, so that the start finds it so."""
 
@@ -54,7 +54,7 @@ class Terminate(Struct, frozen=True, kw_only=True, tag="terminate"):
     event: bytes = b""
 
 
-class ActivityAnswer(Struct, frozen=True, kw_only=True, tag="activity-answer"):
+class ActivityAnswer(Struct, frozen=True, kw_only=True, gc=False, tag="activity-answer"):
     """ActivityCompleted or ActivityFailed for the schedule in `row` of that execution."""
 
     instance_id: str
@@ -63,7 +63,7 @@ class ActivityAnswer(Struct, frozen=True, kw_only=True, tag="activity-answer"):
     event: bytes
 
 
-class ChildAnswer(Struct, frozen=True, kw_only=True, tag="child-answer"):
+class ChildAnswer(Struct, frozen=True, kw_only=True, gc=False, tag="child-answer"):
     """ChildCompleted or ChildFailed for the schedule in `row` of that execution."""
 
     instance_id: str
@@ -72,7 +72,7 @@ class ChildAnswer(Struct, frozen=True, kw_only=True, tag="child-answer"):
     event: bytes
 
 
-class Rewind(Struct, frozen=True, kw_only=True, tag="rewind"):
+class Rewind(Struct, frozen=True, kw_only=True, gc=False, tag="rewind"):
     """Repair a failed run. For a child, `event` holds what starts it anew should it be gone."""
 
     instance_id: str
@@ -80,14 +80,14 @@ class Rewind(Struct, frozen=True, kw_only=True, tag="rewind"):
     event: bytes = b""
 
 
-class Fork(Struct, frozen=True, kw_only=True, tag="fork"):
+class Fork(Struct, frozen=True, kw_only=True, gc=False, tag="fork"):
     """Create an instance that begins with this history (a rerun)."""
 
     instance_id: str
     history: tuple[bytes, ...]
 
 
-class Purge(Struct, frozen=True, kw_only=True, tag="purge"):
+class Purge(Struct, frozen=True, kw_only=True, gc=False, tag="purge"):
     instance_id: str
     is_forced: bool = False
 

@@ -67,11 +67,11 @@ class Refused(Struct, frozen=True):
     error: HoldfastError
 
 
-class Taken(Struct, frozen=True):
+class Taken(Struct, frozen=True, gc=False):
     arrival: Arrival
 
 
-class Decided(Struct, frozen=True):
+class Decided(Struct, frozen=True, gc=False):
     """`instance` takes the place of the one in memory (a creation); None leaves that one."""
 
     decision: Decision

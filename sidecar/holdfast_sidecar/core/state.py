@@ -1,4 +1,7 @@
-"""What is stored of an instance, and what one commit does to it: values that stores, core and shell all speak."""
+"""What is stored of an instance, and what one commit does to it: values that stores, core and shell all speak.
+
+They hold no cycles, so the garbage collector need not look at them (`gc=False`).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def due_time(at: int) -> int:
     return min(max(at, 1), LAST_AT)
 
 
-class Stall(Struct, frozen=True):
+class Stall(Struct, frozen=True, gc=False):
     """Why an instance stands still, in words for a person."""
 
     reason: str
@@ -30,7 +33,7 @@ class Stall(Struct, frozen=True):
     at: int
 
 
-class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The `metadata` of an instance: everything that queries show, except payloads. Stored as JSON.
 
     inbox rows are inbox_first .. inbox_first + inbox_length - 1; history rows are 0 .. history_length - 1.
@@ -69,7 +72,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dialect: str = ""  # of the worker that ran the last turn
 
 
-class Reminder(Struct, frozen=True):
+class Reminder(Struct, frozen=True, gc=False):
     """A row that wakes an instance. `name` is unique within it; `due_at` is nanoseconds, 0 for "at recovery"."""
 
     instance_id: str
@@ -78,7 +81,7 @@ class Reminder(Struct, frozen=True):
     data: bytes = b""
 
 
-class ActivityRow(Struct, frozen=True):
+class ActivityRow(Struct, frozen=True, gc=False):
     """`activityreq-N` of the activity actor `<instance>#<seq>`, N being the generation."""
 
     seq: int
@@ -86,7 +89,7 @@ class ActivityRow(Struct, frozen=True):
     request: bytes
 
 
-class Commit(Struct, frozen=True, kw_only=True):
+class Commit(Struct, frozen=True, kw_only=True, gc=False):
     """One guarded transaction on one instance. All or nothing.
 
     The store refuses it when the fence of `partition` is above `epoch`, or when the stored version is not
@@ -125,7 +128,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     reminders: tuple[Reminder, ...] = ()
 
 
-class View(Struct, frozen=True, kw_only=True):
+class View(Struct, frozen=True, kw_only=True, gc=False):
     """What a status query shows: the record, and the rows that hold input and output when they were asked for."""
 
     record: Record

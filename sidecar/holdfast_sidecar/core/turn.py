@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
 
 from holdfast_proto.actions import (
     Action,
@@ -59,7 +58,7 @@ from holdfast_sidecar.core.messages import Deliver, ReusePolicy, Start, Terminat
 from holdfast_sidecar.core.state import NEVER_AT, ActivityRow, due_time
 
 
-class TurnResult(Struct, frozen=True, kw_only=True):
+class TurnResult(Struct, frozen=True, kw_only=True, gc=False):
     """A worker's answer to a turn. A custom status that is UNSET leaves the stored one; None clears it."""
 
     actions: Sequence[Action] = ()
@@ -71,7 +70,7 @@ class TurnResult(Struct, frozen=True, kw_only=True):
     dialect: str = ""
 
 
-class Turn(Struct, frozen=True):
+class Turn(Struct, frozen=True, gc=False):
     """What a worker was given: the first `count` messages of the inbox, at that time, on top of that history."""
 
     at: int
@@ -97,6 +96,22 @@ def close_turn(instance: Instance, turn: Turn, result: TurnResult, *, limits: Li
 
 
 class _Closing:
+    __slots__ = (
+        "answered_activities",
+        "answered_children",
+        "answered_timers",
+        "cancelled_rows",
+        "draft",
+        "instance",
+        "limits",
+        "now",
+        "opened_activities",
+        "opened_children",
+        "opened_timers",
+        "result",
+        "turn",
+    )
+
     def __init__(self, instance: Instance, turn: Turn, result: TurnResult, limits: Limits, now: int) -> None:
         self.instance = instance
         self.turn = turn
@@ -312,30 +327,27 @@ class _Closing:
         open_ = self.instance.open
         record = self.instance.record
         left = self.instance.inbox[consumed:]
-        kept = [arrival for arrival in left if arrival.row not in self.cancelled_rows]
+        kept = [arrival for arrival in left if arrival.row not in self.cancelled_rows] if self.cancelled_rows else left
         is_awake = (
-            bool(kept)
-            or bool(self.opened_activities or self.opened_children)
+            bool(kept or self.opened_activities or self.opened_children)
             or len(open_.activities) > len(self.answered_activities & open_.activities.keys())
             or len(open_.children) > len(self.answered_children & open_.children.keys())
         )
         sets, status = marks.custom_status(self.instance)
         return self.draft.finish(
-            replace(
-                record,
-                status=Status.SUSPENDED if record.is_suspended else Status.RUNNING,
-                started_at=self.turn.at if record.started_at is None else record.started_at,
-                stall=None,
-                attempts=0,
-                owes_turn=False,
-                turn_trace=record.turn_trace if marks.turn_trace is None else marks.turn_trace,
-                dialect=marks.dialect,
-            ),
+            record,
             consumed=consumed if len(kept) == len(left) else len(self.instance.inbox),
             front=None if len(kept) == len(left) else kept,
             is_awake=is_awake,
             sets_custom_status=sets,
             custom_status=status,
+            status=Status.SUSPENDED if record.is_suspended else Status.RUNNING,
+            started_at=self.turn.at if record.started_at is None else record.started_at,
+            stall=None,
+            attempts=0,
+            owes_turn=False,
+            turn_trace=record.turn_trace if marks.turn_trace is None else marks.turn_trace,
+            dialect=marks.dialect,
         )
 
     def _marks(self) -> TurnMarks:
@@ -345,6 +357,8 @@ class _Closing:
     def _check_patches(self) -> None:
         """What was once taken as patched stays so: a worker without the patch must not go on with this instance."""
         result = self.result
+        if not self.instance.open.patches:
+            return
         missing = sorted(set(self.instance.open.patches) - set(result.patches))
         if missing and (result.patches or result.names_all_patches):
             raise Contradiction(
