@@ -28,7 +28,7 @@ from holdfast_sidecar.stores.sqlite_reader import Reader
 from holdfast_sidecar.stores.sqlite_rows import Rows
 from holdfast_sidecar.stores.sqlite_schema import CHECKPOINT_PAGES, open_reader, open_writer, prepare
 from holdfast_sidecar.stores.sqlite_thread import BlockingThread
-from holdfast_sidecar.stores.sqlite_writer import Writer
+from holdfast_sidecar.stores.sqlite_writer import Refused, Writer
 
 Result = TypeVar("Result")
 
@@ -125,6 +125,8 @@ class SqliteStore:
         files = self._files
         try:
             return files.writer.outcomes(commits), None
+        except Refused:
+            self._roll_back(files)
         except VALUE_ERRORS as error:
             self._roll_back(files)
             if len(commits) == 1:
@@ -138,7 +140,7 @@ class SqliteStore:
         for commit in commits:
             files.connection.execute("SAVEPOINT one")
             try:
-                outcomes += files.writer.outcomes([commit])
+                outcomes += files.writer.outcomes([commit], one_by_one=True)
             except VALUE_ERRORS as error:
                 files.connection.execute("ROLLBACK TO one")
                 files.writer.forget()

@@ -1,8 +1,10 @@
 """Commits as SQL statements inside a transaction that somebody else begins and ends.
 
 The guard of a commit (fence and version) stands in the statement that writes its instance row, and nothing else of it
-is written before that statement has changed a row. The other rows of a batch are gathered and written table by table;
-an instance that comes twice in a batch flushes what was gathered, so order is kept where it can be seen.
+is written before that statement has changed a row. All rows of a batch are gathered and written table by table; an
+instance that comes twice in a batch flushes what was gathered, so order is kept where it can be seen. Instance rows are
+gathered, too, in the hope that no guard refuses; when the number of changed rows says that one did, the batch is to be
+rolled back and written again one by one (`Refused`).
 """
 
 from __future__ import annotations
@@ -38,6 +40,10 @@ _FENCES: Final = Select[tuple[int, int]]("SELECT partition, epoch FROM fence")
 _Listed: TypeAlias = tuple[int, int, int | None, str]  # status, created_at, completed_at, name as stored
 
 
+class Refused(Exception):
+    """A guard refused one of a batch."""
+
+
 class _Known:
     """What is remembered of a stored instance."""
 
@@ -59,8 +65,12 @@ class Writer:
         self._known: dict[str, _Known] = {}
         self._next_key = 1 + (self._rows.value(Value[int]("SELECT max(key) FROM instance")) or 0)
         self._gathered = _Gathered()
+        self._total_changes = connection.total_changes
+        self._is_hopeful = False
 
-    def outcomes(self, commits: Sequence[Commit]) -> list[Outcome]:
+    def outcomes(self, commits: Sequence[Commit], *, one_by_one: bool = False) -> list[Outcome]:
+        """Raises Refused when one of several was refused and it cannot be told which: the transaction is then void."""
+        self._is_hopeful = len(commits) > 1 and not one_by_one
         found = [self._apply(commit) for commit in commits]
         self._flush()
         return found
@@ -137,25 +147,29 @@ class Writer:
         key = known.key
         listed = (int(record.status), record.created_at, record.completed_at, record.name)
         guard = (key, commit.expected_version, commit.partition, commit.epoch)
-        if listed == known.listed:
-            self._execute(_UPDATE, (record.version, self._encode(record), *guard))
-        else:
-            self._execute(_UPDATE_LISTED, (record.version, self._encode(record), *listed, *guard))
-        if self._changes() != 1:
-            return False
-        known.listed = listed
         if key in self._gathered.keys:
             self._flush()
+        if listed != known.listed:
+            self._execute(_UPDATE_LISTED, (record.version, self._encode(record), *listed, *guard))
+            if self._changes() != 1:
+                return False
+            known.listed = listed
+        elif self._is_hopeful:
+            self._gathered.updates.append((record.version, self._encode(record), *guard))
+        else:
+            self._execute(_UPDATE, (record.version, self._encode(record), *guard))
+            if self._changes() != 1:
+                return False
         self._clear(commit, key)
         self._gather(commit, key)
         return True
 
     def _delete(self, commit: Commit, key: int) -> bool:
+        if key in self._gathered.keys:
+            self._flush()
         self._execute(_DELETE, (key, commit.expected_version, commit.partition, commit.epoch))
         if self._changes() != 1:
             return False
-        if key in self._gathered.keys:
-            self._flush()
         self._known.pop(commit.instance_id, None)
         self._delete_history(key)
         for table in ("inbox", "custom_status", "activity", "reminder"):
@@ -207,6 +221,11 @@ class Writer:
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, _Gathered()
         many = self._rows.run_each
+        if gathered.updates:
+            before = self._total_changes()
+            many(_UPDATE, gathered.updates)
+            if self._total_changes() - before != len(gathered.updates):
+                raise Refused
         if gathered.history:
             many("REPLACE INTO history VALUES (?, ?)", gathered.history)
         if gathered.inbox_gone:
@@ -241,10 +260,12 @@ class _Gathered:
         "keys",
         "reminders",
         "reminders_gone",
+        "updates",
     )
 
     def __init__(self) -> None:
         self.keys: set[int] = set()
+        self.updates: list[tuple[int, bytes, int, int, int, int]] = []
         self.history: list[tuple[int, bytes]] = []
         self.inbox: list[tuple[int, int, bytes]] = []
         self.inbox_gone: list[tuple[int, int, int]] = []
