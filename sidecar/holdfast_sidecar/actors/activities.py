@@ -122,6 +122,7 @@ class ActivityHost:
         self.answer(task, encode_event(event), no_reply)
 
     def _cancel_bounds(self, task: ActivityTask) -> None:
-        for timer in task.timers.values():
-            timer.cancel()
-        task.timers.clear()
+        if task.timers:
+            for timer in task.timers.values():
+                timer.cancel()
+            task.timers.clear()

@@ -210,9 +210,9 @@ class Host:
             self.reminders.put(reminder)
         if actor.instance is not None and actor.instance.record.status.is_terminal and decision.events:
             self.counters.ends += 1
-        if commit.record is not None and commit.record.stall is None:
+        if self.stalled and commit.record is not None and commit.record.stall is None:
             self.stalled.discard(commit.instance_id)
-        if commit.instance_id in self.watchers:
+        if actor.instance is not None and self.watchers.is_met(commit.instance_id, actor.instance.record.status):
             self.watchers.tell(commit.instance_id, view_of(actor))
 
     def reloaded(self, actor: WorkflowActor) -> None:

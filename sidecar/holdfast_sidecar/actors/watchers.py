@@ -20,6 +20,11 @@ class Watchers:
     def __contains__(self, instance_id: str) -> bool:
         return instance_id in self._waiting
 
+    def is_met(self, instance_id: str, status: Status) -> bool:
+        """Whether somebody waits for just that: most commits bring nobody what he waits for."""
+        entries = self._waiting.get(instance_id)
+        return entries is not None and any(_is_reached(status, for_end=for_end) for for_end, _ in entries)
+
     def waited(self) -> list[str]:
         """Instances that somebody waits for."""
         return list(self._waiting)
@@ -53,7 +58,8 @@ class Watchers:
 
 
 def is_met(view: View | None, *, for_end: bool) -> bool:
-    if view is None:
-        return True
-    status = view.record.status
+    return view is None or _is_reached(view.record.status, for_end=for_end)
+
+
+def _is_reached(status: Status, *, for_end: bool) -> bool:
     return status.is_terminal if for_end else status is not Status.PENDING

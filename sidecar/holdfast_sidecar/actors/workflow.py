@@ -159,9 +159,11 @@ class WorkflowActor:
             self._close_turn()
         while self._queue and not self._is_busy:
             self._handle(*self._queue.popleft())
-        if not self._is_busy and self._instance is not None:
+        if self._is_busy:
+            return
+        if self._instance is not None:
             self._consider(self._instance)
-        if self.is_idle and not self._is_abandoned:
+        if not self._is_abandoned and self.is_idle:
             self._host.settled(self)
 
     def _handle(self, message: Incoming, reply: Reply) -> None:
@@ -343,7 +345,9 @@ class WorkflowActor:
 
     def _begin_commit(self, message: Incoming | None, reply: Reply) -> Sequence[Waiting]:
         """Whoever waits now is told when this commit has landed."""
-        waiting, self._waiting = [*self._waiting, (message, reply)], []
+        waiting = self._waiting
+        waiting.append((message, reply))
+        self._waiting = []
         self._committing = True
         if self._save_timer is not None:
             self._save_timer.cancel()
@@ -362,8 +366,10 @@ class WorkflowActor:
         if instance.record.status.is_terminal and not was_terminal:
             self._turning.drop()
         self._host.committed(self, decision)
-        self._send_all(stops)
-        self._send_all(decision.orders)
+        if stops:
+            self._send_all(stops)
+        if decision.orders:
+            self._send_all(decision.orders)
         tell_all(waiting, None)
         self.nudge()
 

@@ -223,16 +223,17 @@ class NativeWorker:
 
     def _fused(self, step: pb.FusedStep) -> None:
         """Only a step that could be true is offered as one; of any other the results count alone."""
-        tasks = [self._pool.peek_activity(done.token) for done in step.results]
+        results = list(step.results)
+        tasks = [self._pool.peek_activity(done.token) for done in results]
         ours = [task for task in tasks if task is not None and task.worker is self]
         runs = {(task.instance_id, task.execution_id) for task in ours}
-        is_whole = len({task.token for task in ours}) == len(step.results)
+        is_whole = len(ours) == len(results) and (len(ours) == 1 or len({task.token for task in ours}) == len(ours))
         copy = self._copies.get(ours[0].instance_id) if is_whole and len(runs) == 1 else None
-        if copy is None or copy.turn_token != step.turn_token or any(done.abandoned for done in step.results):
+        if copy is None or copy.turn_token != step.turn_token or any(done.abandoned for done in results):
             self._refuse_step(step, runs)
             return
         answers = list[tuple[ActivityAnswer, Outcome]]()
-        for task, done in zip(ours, step.results, strict=True):
+        for task, done in zip(ours, results, strict=True):
             self._pool.take_activity(done.token)
             self._host.activities.finish(task)
             event = self._event(task, done)
