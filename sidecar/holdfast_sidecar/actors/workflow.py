@@ -36,7 +36,7 @@ from holdfast_sidecar.core.decision import (
 )
 from holdfast_sidecar.core.errors import HoldfastError, NotOwner, Unavailable
 from holdfast_sidecar.core.instance import Instance, revive
-from holdfast_sidecar.core.messages import Message, Purge
+from holdfast_sidecar.core.messages import Message, Purge, Start, StartChild
 from holdfast_sidecar.core.receive import Decided, Deleted, Done, Place, Received, Refused, Taken, fire_timer, receive
 from holdfast_sidecar.core.repair import recover
 from holdfast_sidecar.core.state import Commit, Reminder, Stored, View
@@ -152,7 +152,7 @@ class WorkflowActor:
         return self._committing or self._loading or self._retry is not None
 
     def _advance(self) -> None:
-        if not self._is_known:
+        if not self._is_known and not self._may_guess_absence():
             self._load()
             return
         if self._turning.result is not None:
@@ -165,6 +165,14 @@ class WorkflowActor:
             self._consider(self._instance)
         if not self._is_abandoned and self.is_idle:
             self._host.settled(self)
+
+    def _may_guess_absence(self) -> bool:
+        """A start is nearly always of an instance that does not exist, and its commit is refused if one does: then it
+        is loaded. Not after a commit of unknown fate, which only a look can tell."""
+        if self._recovers or self._failures or self._doubts or not self._queue:
+            return False
+        self._is_known = isinstance(self._queue[0][0], Start | StartChild)
+        return self._is_known
 
     def _handle(self, message: Incoming, reply: Reply) -> None:
         now = self._host.clock.now_ns()
