@@ -73,6 +73,10 @@ class Asking(Protocol):
 
     def watch(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]: ...
 
+    def is_ahead(self, instance_id: str, *, for_end: bool) -> bool:
+        """Whether its end (or start) is known here to be still to come: the watch will hear of it."""
+        ...
+
 
 class Engine:
     def __init__(
@@ -156,9 +160,10 @@ class Engine:
 
         stop = self._router.watch(instance_id, tell, for_end=for_end)
         try:
-            view = await self.get(instance_id, payloads=payloads)
-            if is_met(view, for_end=for_end):
-                return view
+            if not self._router.is_ahead(instance_id, for_end=for_end):
+                view = await self.get(instance_id, payloads=payloads)
+                if is_met(view, for_end=for_end):
+                    return view
             return await told
         finally:
             stop()

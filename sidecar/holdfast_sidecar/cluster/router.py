@@ -223,6 +223,10 @@ class ClusterRouter:
 
     # -- waiting clients -------------------------------------------------------------------------------------------
 
+    def is_ahead(self, instance_id: str, *, for_end: bool) -> bool:
+        """Should this host have lost the instance and not know it, the next table lets its new owner look."""
+        return self._host.is_ahead(instance_id, for_end=for_end)
+
     def watch(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]:
         self._next_watch += 1
         number = self._next_watch

@@ -290,3 +290,15 @@ def test_history_of_nobody_is_not_found(house: House) -> None:
     house.tell(start())
     house.tell(SUSPEND)
     assert house.loop.play(house.engine.history(ID)) == ()
+
+
+def test_waiting_for_an_instance_that_runs_here_asks_no_store(house: House) -> None:
+    house.tell(start())
+    house.fail({"view": [Slow(before=5.0)]})
+    waiting = house.loop.create_task(house.engine.wait(ID, for_end=True))
+    house.loop.settle()
+    house.turn(COMPLETE)
+    assert waiting.done()
+    view = waiting.result()
+    assert view is not None
+    assert view.record.status is Status.COMPLETED
