@@ -48,7 +48,7 @@ class Counters:
 class Bounds:
     """What a host keeps in memory, and when it says no."""
 
-    idle_instances_max: int = 2_000  # waiting for nothing that is in flight: cheap to load again
+    idle_instances_max: int = 1_000  # waiting for nothing that is in flight: 4 kB each, and cheap to load again
     awake_instances_max: int = 20_000  # waiting for an activity: will be needed soon
     queued_commits_max: int = 20_000  # about a second of work; more only waits longer
     actors_max: int = 200_000

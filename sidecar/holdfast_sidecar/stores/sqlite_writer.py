@@ -20,7 +20,7 @@ from holdfast_sidecar.stores.contract import Outcome, StoreError
 from holdfast_sidecar.stores.sqlite_rows import Rows, Select, Value
 from holdfast_sidecar.stores.sqlite_schema import ROW_BITS
 
-KNOWN_MAX: Final = 10_000  # ids whose key is remembered; an id that is not costs one look-up
+KNOWN_MAX: Final = 10_000  # awake instances whose key is remembered; one that is not costs one look-up
 
 _NOT_FENCED: Final = "NOT EXISTS (SELECT 1 FROM fence WHERE partition = ? AND epoch > ?)"
 _INSERT: Final = f"INSERT INTO instance SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE {_NOT_FENCED}"
@@ -162,6 +162,8 @@ class Writer:
                 return False
         self._clear(commit, key)
         self._gather(commit, key)
+        if not record.is_awake:  # it waits for nothing in flight, or has ended: nothing of it need stay in memory
+            self._known.pop(commit.instance_id, None)
         return True
 
     def _delete(self, commit: Commit, key: int) -> bool:

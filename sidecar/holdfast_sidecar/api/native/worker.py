@@ -36,7 +36,7 @@ CACHED_MAX: Final = 100_000  # instances of one worker that we keep count of
 _UNCONFIRMED = (TerminateInstance, CompleteWorkflow, ReplaceHistory, Stall)
 
 
-class Copy(Struct):
+class Copy(Struct, gc=False):
     """What the worker's run of an instance stands for."""
 
     execution_id: str
