@@ -114,3 +114,29 @@ def test_an_instance_has_one_turn_at_a_time(house: House) -> None:
     assert len([task for task in house.worker.turns if task.token]) == 1
     house.turn()
     assert len(house.told()) == 4
+
+
+def test_a_sequence_whose_every_turn_takes_long_costs_twelve_commits(house: House) -> None:
+    """The most that it may be: the start, the first turn, and for each activity a result and the turn after it."""
+    house.tell(start())
+    house.advance(SLOW)
+    house.turn(activity(0))
+    for seq in range(5):
+        house.answer(seq)
+        for _ in range(50):  # the turn waits for a worker, or is at one, a hundred times the bound
+            house.advance(SLOW)
+        house.turn(activity(seq + 1) if seq < 4 else CompleteWorkflow(seq=5, status=Status.COMPLETED))
+    assert house.status() is Status.COMPLETED
+    assert house.commits == 12
+
+
+def test_a_turn_that_finds_no_worker_costs_one_commit_for_the_message_that_waits(house: House) -> None:
+    house.tell(start())
+    house.turn()
+    house.worker.slots = 0
+    commits = house.commits
+    asked = house.tell(event())
+    for _ in range(100):
+        house.advance(SLOW)
+    assert asked.is_ok
+    assert house.commits == commits + 1
