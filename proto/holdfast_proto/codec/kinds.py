@@ -41,8 +41,25 @@ class Kind(IntEnum):
 _KINDS: Final = {int(kind): kind for kind in Kind}
 
 
+_SHORT_ID, _TIMESTAMP = 0x08, 0x12
+_BY_TAG: Final = {kind << 3 | _LENGTH_DELIMITED: kind for kind in Kind if kind < 16}
+
+
 def kind_of(data: bytes) -> Kind:
-    """Walks over the top-level fields of an encoded HistoryEvent until it meets the kind."""
+    """What stands behind the event id and the timestamp, where the kinds of most rows are; else a walk finds it."""
+    try:
+        at = len(_ID_OF_NO_ACTION) if data.startswith(_ID_OF_NO_ACTION) else 2 if data[0] == _SHORT_ID else 0
+        if data[at] == _TIMESTAMP and data[at + 1] < 0x80 and (at != 2 or data[1] < 0x80):
+            kind = _BY_TAG.get(data[at + 2 + data[at + 1]])
+            if kind is not None:
+                return kind
+    except IndexError:
+        pass  # the walk says where it breaks off
+    return walk(data)
+
+
+def walk(data: bytes) -> Kind:
+    """Over the top-level fields of an encoded HistoryEvent until it meets the kind."""
     at, end = len(_ID_OF_NO_ACTION) if data.startswith(_ID_OF_NO_ACTION) else 0, len(data)
     try:
         while at < end:

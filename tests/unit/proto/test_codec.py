@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import get_args
 
@@ -22,6 +23,7 @@ from holdfast_proto.codec import (
     encode_failure,
     kind_of,
 )
+from holdfast_proto.codec.kinds import walk
 from holdfast_proto.history import (
     ActivityCompleted,
     Failure,
@@ -72,6 +74,18 @@ def test_a_failure_comes_back_with_its_causes(failure: Failure) -> None:
 def test_the_kind_is_seen_without_decoding(event: HistoryEvent) -> None:
     name = "".join(f"_{letter}" if letter.isupper() else letter for letter in type(event).__name__).strip("_")
     assert kind_of(encode_event(event)) is Kind[name.upper()]
+
+
+@given(st.binary(max_size=40) | st.binary(max_size=20).map(lambda tail: b"\x08\x01\x12\x02\x08\x01" + tail))
+def test_a_kind_is_found_at_a_glance_only_where_a_walk_finds_it(data: bytes) -> None:
+    assert _told(kind_of, data) == _told(walk, data)
+
+
+def _told(look: Callable[[bytes], Kind], data: bytes) -> Kind | str:
+    try:
+        return look(data)
+    except Unreadable as error:
+        return str(error)
 
 
 def test_kinds_are_numbered_like_the_schema() -> None:

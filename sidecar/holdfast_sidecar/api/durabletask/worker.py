@@ -11,9 +11,9 @@ from holdfast_kit.clock import Clock, Handle
 from holdfast_proto.actions import Action
 from holdfast_proto.codec import Kind
 from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask
-from holdfast_sidecar.api.durabletask import frames
+from holdfast_sidecar.api.durabletask import frames, microsoft
 from holdfast_sidecar.api.durabletask.dialect import Stream, after_answer
-from holdfast_sidecar.api.durabletask.model import ActivityCall, TurnAnswer, TurnCall
+from holdfast_sidecar.api.durabletask.model import ActivityCall, Dialect, TurnAnswer, TurnCall
 from holdfast_sidecar.api.durabletask.past import Holdings, Pasts
 from holdfast_sidecar.api.durabletask.tokens import Token, Work, write_token
 
@@ -107,6 +107,8 @@ class DurableTaskWorker:
 
     def read_turn_answer(self, data: bytes) -> TurnAnswer:
         self.stream = after_answer(self.stream, data)
+        if self.stream.dialect is Dialect.UNKNOWN:  # it shows none, and holds nothing that they read differently
+            return microsoft.read_turn_answer(data)
         return self.stream.words.read_turn_answer(data)
 
     def whole(self, token: int, answer: TurnAnswer, *, actions_max: int) -> tuple[Action, ...] | None:
