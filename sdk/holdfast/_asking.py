@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
-from holdfast._connection import Connection, Disconnected, Reconnecting, sdk_name, talk
+from holdfast._connection import Connection, sdk_name
+from holdfast._stream import Disconnected
+from holdfast._talking import Reconnecting, talk
 from holdfast.errors import CallRefused, HoldfastError, SidecarUnavailable, refusal_of
 from holdfast_proto.v1 import client_pb2 as pb
 
@@ -28,7 +29,7 @@ class Asking:
         self._queue: list[pb.Request] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._is_draining = False
+        self._sdk = ""  # said in the first frame of a stream
 
     def open(self) -> None:
         if self._task is not None:
@@ -104,14 +105,16 @@ class Asking:
             await again.pause()
 
     async def _one_stream(self, again: Reconnecting) -> None:
-        def take(frame: pb.ReplyFrame) -> bool:
+        def take(data: bytes) -> bool:
             again.succeeded()
+            frame = pb.ReplyFrame.FromString(data)
             self._take(frame)
             return frame.draining
 
-        async with self._connection.open(METHOD, pb.CallFrame, pb.ReplyFrame) as stream:
-            self._queue = [request for request, waiting in self._waiting.values() if not waiting.done()]
-            await talk(stream, self._frames, take)
+        async with self._connection.open(METHOD) as stream:
+            self._queue = self.outstanding
+            self._sdk = sdk_name()
+            await talk(stream, self._next_frame, take)
 
     def _take(self, frame: pb.ReplyFrame) -> None:
         for reply in frame.replies:
@@ -119,12 +122,11 @@ class Asking:
             if entry is not None and not entry[1].done():
                 entry[1].set_result(reply)
 
-    async def _frames(self) -> AsyncIterator[pb.CallFrame]:
-        sdk = sdk_name()
-        while True:
-            while not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-            requests, self._queue = self._queue[:REQUESTS_MAX], self._queue[REQUESTS_MAX:]
-            yield pb.CallFrame(requests=requests, namespace=self._connection.namespace, sdk=sdk)
-            sdk = ""
+    async def _next_frame(self) -> bytes:
+        while not self._queue:
+            self._wake.clear()
+            await self._wake.wait()
+        requests, self._queue = self._queue[:REQUESTS_MAX], self._queue[REQUESTS_MAX:]
+        frame = pb.CallFrame(requests=requests, namespace=self._connection.namespace, sdk=self._sdk)
+        self._sdk = ""
+        return frame.SerializeToString()

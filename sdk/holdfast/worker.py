@@ -16,12 +16,13 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from holdfast._connection import Connection, Disconnected, Reconnecting, connection_of, sdk_name, talk
+from holdfast._connection import Connection, connection_of, sdk_name
+from holdfast._stream import Disconnected
+from holdfast._talking import Reconnecting, talk
 from holdfast._worker.activities import Activities
 from holdfast._worker.frames import Frames
 from holdfast._worker.turns import Turns
@@ -196,26 +197,21 @@ class Worker:
     # -- one stream ------------------------------------------------------------------------------------------------
 
     async def _one_stream(self, turns: Turns, activities: Activities, again: Reconnecting) -> None:
-        frames = Frames()
+        frames = Frames(pb.WorkerFrame(hello=self._hello()))
         frames.grant(turns=self._turn_slots)
         turns.connected(frames)
         activities.connected(frames)
 
-        def take(frame: pb.SidecarFrame) -> bool:
-            self._take(frame, turns, activities, frames, again)
+        def take(data: bytes) -> bool:
+            self._take(pb.SidecarFrame.FromString(data), turns, activities, frames, again)
             return False
 
-        async def give() -> AsyncIterator[pb.WorkerFrame]:
-            yield pb.WorkerFrame(hello=self._hello())
-            while (frame := await frames.next()) is not None:
-                yield frame
-
-        async with self._connection.open(METHOD, pb.WorkerFrame, pb.SidecarFrame) as stream:
+        async with self._connection.open(METHOD) as stream:
             ended: Disconnected | HoldfastError | None = None
             async with asyncio.TaskGroup() as group:
                 beside = [group.create_task(self._drain(frames, activities)), group.create_task(self._show_life())]
                 try:
-                    await talk(stream, give, take)
+                    await talk(stream, frames.next, take)
                 except (Disconnected, HoldfastError) as error:
                     ended = error
                 self._is_connected = False

@@ -12,8 +12,10 @@ ITEMS_MAX: Final = 128
 
 
 class Frames:
-    def __init__(self) -> None:
-        self._full: deque[pb.WorkerFrame] = deque()
+    """`first` are frames that go before all others."""
+
+    def __init__(self, *first: pb.WorkerFrame) -> None:
+        self._full = deque(first)
         self._frame = pb.WorkerFrame()
         self._items = 0
         self._turn_credits = 0
@@ -45,19 +47,19 @@ class Frames:
     def _has_something(self) -> bool:
         return bool(self._items or self._full or self._turn_credits or self._activity_credits)
 
-    async def next(self) -> pb.WorkerFrame | None:
-        """None once closed and empty."""
+    async def next(self) -> bytes | None:
+        """The next frame as it travels; None once closed and empty."""
         while not self._has_something:
             if self._is_closed:
                 return None
             self._wake.clear()
             await self._wake.wait()
         if self._full:
-            return self._full.popleft()
+            return self._full.popleft().SerializeToString()
         frame, self._frame = self._frame, pb.WorkerFrame()
         self._items = 0
         if self._turn_credits or self._activity_credits:
             frame.credits.turns = self._turn_credits
             frame.credits.activities = self._activity_credits
             self._turn_credits = self._activity_credits = 0
-        return frame
+        return frame.SerializeToString()

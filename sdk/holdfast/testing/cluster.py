@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast, overload
 
-from holdfast._connection import Disconnected, Down, Stream, Up
+from holdfast._stream import Disconnected, Stream
 from holdfast._worker.info import current
 from holdfast.authoring import Activity
 from holdfast.client import Client
@@ -60,9 +60,9 @@ class MemoryConnection:
         return self._cluster.ids
 
     @asynccontextmanager
-    async def open(self, method: str, up: type[Up], down: type[Down]) -> AsyncGenerator[Stream[Up, Down]]:
+    async def open(self, method: str) -> AsyncGenerator[Stream]:
         sidecar = self._cluster.sidecar
-        pipe = None if sidecar is None else sidecar.connect(method, up, down, self._cluster.movement.stir)
+        pipe = None if sidecar is None else sidecar.connect(method, self._cluster.movement.stir)
         if pipe is None:
             raise Disconnected("it was killed")
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from google.protobuf.message import Message
-
-from holdfast._connection import Disconnected, Down, Up
+from holdfast._asking import METHOD as CALL
+from holdfast._stream import Disconnected
 from holdfast_kit.rpc.call import Converse
 from holdfast_kit.rpc.status import Aborted
+from holdfast_proto.v1 import client_pb2 as pb
 
 T = TypeVar("T")
 
@@ -61,33 +61,31 @@ class Lane(Generic[T]):
         self._wake.set()
 
 
-class Pipe(Generic[Up, Down]):
+class Pipe:
     """The client's side of one stream; `serve` runs the service's."""
 
-    def __init__(self, method: str, up: type[Up], down: type[Down], moved: Callable[[], None]) -> None:
+    def __init__(self, method: str, moved: Callable[[], None]) -> None:
         self.method = method
-        self._down_type = down
         self._up: Lane[bytes] = Lane(moved)
         self._down: Lane[bytes] = Lane(moved)
         self._serving: asyncio.Task[None] | None = None
-        self.asked = 0  # frames' requests that went up and replies that came down: the difference is outstanding
+        self.asked = 0  # requests of a client that went up and replies that came down: the difference is outstanding
         self.answered = 0
 
     # -- the client's side -----------------------------------------------------------------------------------------
 
-    async def read(self) -> Down | None:
+    async def read(self) -> bytes | None:
         data = await self._down.take()
-        if data is None:
-            return None
-        frame = self._down_type.FromString(data)
-        self.answered += _count(frame, "replies")
-        return frame
+        if data is not None and self.method == CALL:
+            self.answered += len(pb.ReplyFrame.FromString(data).replies)
+        return data
 
-    async def write(self, frame: Up, /) -> None:
+    async def write(self, data: bytes, /) -> None:
         if not self._up.is_open:
             raise Disconnected("the stream has ended")
-        self.asked += _count(frame, "requests")
-        self._up.put(frame.SerializeToString())
+        if self.method == CALL:
+            self.asked += len(pb.CallFrame.FromString(data).requests)
+        self._up.put(data)
 
     async def done_writing(self) -> None:
         self._up.close()
@@ -142,14 +140,10 @@ class _Call:
     metadata: Mapping[str, str] = {}
     peer = "memory"
 
-    def __init__(self, pipe: Pipe[Any, Any]) -> None:
+    def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
 
     def begin(self) -> None: ...
 
     async def write(self, message: bytes, /) -> None:
         self._pipe.send(message)
-
-
-def _count(frame: Message, field: str) -> int:
-    return len(getattr(frame, field)) if field in frame.DESCRIPTOR.fields_by_name else 0

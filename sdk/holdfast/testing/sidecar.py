@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from holdfast._connection import Down, Up
 from holdfast.testing.pipes import Pipe
 from holdfast_kit.clock import Clock, Handle
 from holdfast_kit.ids import Ids
@@ -65,7 +64,7 @@ class Sidecar:
     def __init__(self, memory: Memory, clock: Clock, ids: Ids, *, epoch: int, limits: Limits) -> None:
         self._clock = LifeClock(clock)
         self._epoch = epoch
-        self._pipes: set[Pipe[Any, Any]] = set()
+        self._pipes: set[Pipe] = set()
         self._group: asyncio.TaskGroup | None = None
         self._is_ending = False
         self.store = MemoryStore(memory)
@@ -110,13 +109,13 @@ class Sidecar:
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    def connect(self, method: str, up: type[Up], down: type[Down], moved: Callable[[], None]) -> Pipe[Up, Down] | None:
+    def connect(self, method: str, moved: Callable[[], None]) -> Pipe | None:
         """None when it is not up, or goes down."""
         if self._group is None or self._is_ending:
             return None
         serving = self._methods[method]
         assert isinstance(serving, ManyToMany), f"{method} takes one message; only streams come through here"
-        pipe = Pipe(method, up, down, moved)
+        pipe = Pipe(method, moved)
         self._pipes.add(pipe)
         task = self._group.create_task(pipe.serve(serving.run))
         task.add_done_callback(lambda _: self._pipes.discard(pipe))

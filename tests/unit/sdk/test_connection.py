@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from holdfast._connection import CLOCK, Down, Reconnecting, Stream, Up
+from holdfast._connection import CLOCK
+from holdfast._stream import Stream
+from holdfast._talking import Reconnecting
 from holdfast_kit.clock import Clock
 from holdfast_kit.ids import Ids, SeededIds
 
@@ -31,7 +33,7 @@ class Nowhere:
     def ids(self) -> Ids:
         return SeededIds(0)
 
-    def open(self, method: str, up: type[Up], down: type[Down]) -> AbstractAsyncContextManager[Stream[Up, Down]]:
+    def open(self, method: str) -> AbstractAsyncContextManager[Stream]:
         raise NotImplementedError
 
     async def pause(self, seconds: float) -> None:
