@@ -1,4 +1,4 @@
-"""Activities at the worker: each a task that runs the user's function and hands on its answer.
+"""Activities at the worker: the user's functions run in tasks of the relay, and their answers handed on.
 
 sent --take--> running --ended--> answered, together with what else ended in the same pass of the loop
                   |
@@ -14,6 +14,7 @@ import contextvars
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
@@ -22,12 +23,12 @@ from holdfast._replay.failures import failure_of
 from holdfast._worker.executors import Executors
 from holdfast._worker.frames import Frames
 from holdfast._worker.info import ActivityInfo, current
+from holdfast._worker.relay import Relay
 from holdfast._worker.turns import Answer, fill_answer
 from holdfast.authoring import Activity
 from holdfast.errors import ActivityCanceled, PayloadError, PayloadTooLarge
 from holdfast.registry import Registry
-from holdfast_proto.codec import Unreadable, event_of
-from holdfast_proto.history import ActivityCompleted, ActivityFailed, ActivityScheduled, Failure
+from holdfast_proto.history import ActivityCompleted, ActivityFailed, Failure
 from holdfast_proto.v1 import worker_pb2 as pb
 
 _log = logging.getLogger("holdfast.worker")
@@ -39,13 +40,14 @@ _Key: TypeAlias = tuple[str, str, int]
 class Running:
     """`token` names the sending that waits for the answer; without one nobody does."""
 
-    __slots__ = ("info", "task", "token")
+    __slots__ = ("activity", "info", "input", "task", "token")
 
-    task: asyncio.Task[None]
-
-    def __init__(self, token: int, info: ActivityInfo) -> None:
+    def __init__(self, token: int, info: ActivityInfo, activity: Activity[..., Any], input: str | None) -> None:
         self.token = token
         self.info = info
+        self.activity = activity
+        self.input = input
+        self.task: asyncio.Task[Any] | None = None  # once it has begun
 
 
 class Activities:
@@ -62,7 +64,7 @@ class Activities:
         self._registry = registry
         self._frames = Frames()
         self._slots = slots
-        self._group = group
+        self._relay = Relay(group, self._run, self._flush)
         self._loop = asyncio.get_running_loop()
         self._executors = Executors(threads=threads, processes=processes)
         self._fuse = fuse
@@ -99,87 +101,101 @@ class Activities:
         """Asks what still runs to stop and waits for nothing. Gives how many there were."""
         left = len(self._running)
         for running in self._running:
-            running.info.canceled.set()
-            running.task.cancel()
+            running.info.cancel()
+            if running.task is not None:
+                running.task.cancel()
         self._executors.close()
         return left
 
     # -- what the sidecar says -------------------------------------------------------------------------------------
 
     def take(self, item: pb.Activity) -> None:
-        try:
-            event = event_of(item.event)
-        except Unreadable as error:
-            _log.error("an activity cannot be read", extra={"instance_id": item.instance_id, "error": str(error)})
-            self._abandon(item.token, f"unreadable: {error}")
+        """Read from the message at once: of all that the fact may hold, a running activity needs little."""
+        event = item.event
+        if not event.HasField("activity_scheduled"):
+            _log.error("an activity cannot be read", extra={"instance_id": item.instance_id, "size": event.ByteSize()})
+            self._abandon(item.token, "unreadable: expected ActivityScheduled, found another fact")
             return
-        if not isinstance(event, ActivityScheduled) or event.name not in self._registry.activities:
+        activity = self._registry.activities.get(event.activity_scheduled.name)
+        if activity is None:
             self._abandon(item.token, "this worker has no such activity")
         elif self._is_draining:
             self._abandon(item.token, "this worker drains")
-        else:
-            self._begin(item, event)
+        elif not self._take_orphan(item):
+            self._begin(item, activity)
 
-    def _begin(self, item: pb.Activity, event: ActivityScheduled) -> None:
-        orphan = self._orphans.pop((item.instance_id, item.execution_id, event.seq), None)
-        if orphan is not None:
-            orphan.token = item.token
-            self._by_token[item.token] = orphan
-            self._frames.grant(activities=1)  # its slot was counted as taken already
-            return
-        running = Running(item.token, _info_of(item, event))
-        running.info.beat = self._beats(running)
+    def _take_orphan(self, item: pb.Activity) -> bool:
+        if not self._orphans:
+            return False
+        orphan = self._orphans.pop((item.instance_id, item.execution_id, item.event.event_id), None)
+        if orphan is None:
+            return False
+        orphan.token = item.token
+        self._by_token[item.token] = orphan
+        self._frames.grant(activities=1)  # its slot was counted as taken already
+        return True
+
+    def _begin(self, item: pb.Activity, activity: Activity[..., Any]) -> None:
+        scheduled = item.event.activity_scheduled
+        payload = scheduled.input.value if scheduled.HasField("input") else None
+        running = Running(item.token, _info_of(item, activity.name), activity, payload)
+        running.info.beat = partial(self._beat, running)
         self._running.add(running)
-        self._by_token[item.token] = running
+        self._by_token[running.token] = running
         self.idle.clear()
-        activity = self._registry.activities[event.name]
-        running.task = self._group.create_task(self._run(running, activity, event))
+        self._relay.put(running)
 
     def cancel(self, cancel: pb.Cancel) -> None:
         running = self._by_token.get(cancel.token)
         if running is None:
             return
-        running.info.canceled.set()
+        running.info.cancel()
         if cancel.reason != pb.Cancel.REQUESTED:  # the sidecar has answered in our place
             running.token = _NO_TOKEN
             del self._by_token[cancel.token]
-        if self._registry.activities[running.info.name].is_async:
+        if running.activity.is_async and running.task is not None:
             running.task.cancel()
 
     # -- one run ---------------------------------------------------------------------------------------------------
 
-    async def _run(self, running: Running, activity: Activity[..., Any], event: ActivityScheduled) -> None:
+    async def _run(self, running: Running) -> None:
+        running.task = task = asyncio.current_task()
+        info = running.info
+        set_before = current.set(info)
         answer: ActivityCompleted | ActivityFailed
         try:
-            payload = await self._call(activity, event, running.info)
-            self._check_size(activity, payload)
-            answer = ActivityCompleted(at=0, seq=event.seq, result=payload)
+            payload = await self._call(running)
+            answer = ActivityCompleted(at=0, seq=info.seq, result=payload)
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling() and not running.info.is_canceled:
+            if task is not None and task.cancelling() and not info.is_canceled:
                 self._ended(running)  # the worker itself is cancelled
                 raise
-            answer = ActivityFailed(at=0, seq=event.seq, failure=_failure(error, running.info))
+            answer = ActivityFailed(at=0, seq=info.seq, failure=_failure(error, info))
         except (KeyboardInterrupt, GeneratorExit):
             self._ended(running)
             raise
         except BaseException as error:  # noqa: BLE001 - the user's error, sys.exit() included, is a value of ours
-            answer = ActivityFailed(at=0, seq=event.seq, failure=_failure(error, running.info))
+            answer = ActivityFailed(at=0, seq=info.seq, failure=_failure(error, info))
+        current.reset(set_before)
         self._answer(running, answer)
         self._ended(running)
 
-    async def _call(self, activity: Activity[..., Any], event: ActivityScheduled, info: ActivityInfo) -> str | None:
-        arguments = activity.signature.decode(event.input)
+    async def _call(self, running: Running) -> str | None:
+        activity = running.activity
+        if running.info.is_canceled:
+            raise asyncio.CancelledError
+        arguments = activity.signature.decode(running.input)
         if activity.is_async:
-            current.set(info)
-            result = await activity(*arguments)
+            result = await self._relay.until_done(activity(*arguments))
         elif activity.in_process:
+            self._relay.waits()
             result = await self._executors.in_process(activity, *arguments)
         else:
-            context = contextvars.copy_context()
-            context.run(current.set, info)
-            result = await self._executors.in_thread(context, activity, *arguments)
-        return activity.signature.encode_result(result)
+            self._relay.waits()
+            result = await self._executors.in_thread(contextvars.copy_context(), activity, *arguments)
+        payload = activity.signature.encode_result(result)
+        self._check_size(activity, payload)
+        return payload
 
     def _check_size(self, activity: Activity[..., Any], payload: str | None) -> None:
         bound = self.payload_bytes_max
@@ -192,18 +208,16 @@ class Activities:
                 "return a reference"
             )
 
-    def _beats(self, running: Running) -> Callable[[str | None], None]:
-        def send(details: str | None) -> None:
-            if running.token and running in self._running:
-                item = self._frames.item().heartbeats.add()
-                item.token = running.token
-                if details is not None:
-                    item.details = details
+    def _beat(self, running: Running, details: str | None) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._send_beat, running, details)
 
-        def beat(details: str | None) -> None:
-            self._loop.call_soon_threadsafe(send, details)
-
-        return beat
+    def _send_beat(self, running: Running, details: str | None) -> None:
+        if running.token and running in self._running:
+            item = self._frames.item().heartbeats.add()
+            item.token = running.token
+            if details is not None:
+                item.details = details
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
@@ -213,7 +227,7 @@ class Activities:
             return
         info = running.info
         self._answers[info.instance_id, info.execution_id].append((running.token, answer))
-        if not self._is_flushing:
+        if not self._is_flushing and not self._relay.is_running:
             self._is_flushing = True
             self._loop.call_soon(self._flush)
 
@@ -222,12 +236,14 @@ class Activities:
         self._by_token.pop(running.token, None)
         if self._orphans:
             self._orphans.pop(_key(running.info), None)
-        if not self._running and not self._is_flushing:
+        if not self._running and not self._answers:
             self.idle.set()
 
     def _flush(self) -> None:
         """What ended in the same pass of the loop goes to its run together."""
         self._is_flushing = False
+        if not self._answers:
+            return
         gathered, self._answers = self._answers, defaultdict(list)
         count = 0
         for (instance_id, execution_id), answers in gathered.items():
@@ -251,16 +267,18 @@ def _key(info: ActivityInfo) -> _Key:
     return info.instance_id, info.execution_id, info.seq
 
 
-def _info_of(item: pb.Activity, event: ActivityScheduled) -> ActivityInfo:
+def _info_of(item: pb.Activity, name: str) -> ActivityInfo:
+    event = item.event
+    extras = event.extras if event.HasField("extras") else None
     return ActivityInfo(
-        event.name,
+        name,
         item.instance_id,
         item.execution_id,
         item.workflow_name,
-        event.seq,
+        event.event_id,
         item.delivery,
-        event.task_execution_id,
-        event.tags,
+        "" if extras is None else extras.task_execution_id,
+        {} if extras is None else dict(extras.tags),
         item.heartbeat_details if item.HasField("heartbeat_details") else None,
     )
 

@@ -6,10 +6,12 @@ import contextvars
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from holdfast import serialization
 from holdfast.errors import ActivityCanceled, HoldfastError
+
+_making: Final = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -26,19 +28,33 @@ class ActivityInfo:
     tags: dict[str, str]
     heartbeat_details: str | None = None  # JSON text; see `details_as`
     beat: Callable[[str | None], None] = field(default=lambda _: None, repr=False)
-    canceled: threading.Event = field(default_factory=threading.Event, repr=False)
+    is_canceled: bool = field(default=False, init=False, repr=False)
+    """Whether somebody asked it to stop. An async activity gets CancelledError; a sync one has to look here."""
+    _canceled: threading.Event | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
-    def is_canceled(self) -> bool:
-        """Whether somebody asked it to stop. An async activity gets CancelledError; a sync one has to look here."""
-        return self.canceled.is_set()
+    def canceled(self) -> threading.Event:
+        """The same, to be waited for in a thread. Made when first asked for, as few ask and it is dear."""
+        with _making:
+            if self._canceled is None:
+                self._canceled = threading.Event()
+                if self.is_canceled:
+                    self._canceled.set()
+            return self._canceled
+
+    def cancel(self) -> None:
+        """Asks it to stop. For the worker."""
+        with _making:
+            self.is_canceled = True
+            if self._canceled is not None:
+                self._canceled.set()
 
     def heartbeat(self, details: Any = None) -> None:
         """Says that the activity is alive, and how far it is. From any thread.
 
         Raises ActivityCanceled once it has been asked to stop. `details` are written as JSON.
         """
-        if self.canceled.is_set():
+        if self.is_canceled:
             raise ActivityCanceled(f"activity {self.name!r}: it was asked to stop")
         what = f"heartbeat of activity {self.name!r}"
         self.beat(None if details is None else serialization.encode(details, what=what))
