@@ -134,7 +134,8 @@ class Run(Desk):
         `is_repaired`: the history was rewound; what the code asks for and the history lacks is asked for anew.
         Raises NonDeterminism, VersionNotAvailable or HistoryMismatch; the run is of no use after that.
         """
-        if not new or not isinstance(new[0], TurnStarted):
+        begun = new[0] if new else None
+        if not isinstance(begun, TurnStarted):
             raise HistoryMismatch(f"a turn: expected TurnStarted first, found {_kinds(new)}")
         if self._end is not None or (past and self.count):
             raise HistoryMismatch("a turn for an ended run, or a past for one that has its own: replay it all anew")
@@ -143,7 +144,8 @@ class Run(Desk):
         with self.loop:
             if past:
                 self._replay(past, is_repaired or _has_empty_turn(past, new))
-            for event in new:
+            self.begin_turn(begun)
+            for event in new[1:]:
                 self._take(event)
             self.count += len(new)
             return self._close_turn()

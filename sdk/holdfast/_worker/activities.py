@@ -159,7 +159,7 @@ class Activities:
     # -- one run ---------------------------------------------------------------------------------------------------
 
     async def _run(self, running: Running) -> None:
-        running.task = task = asyncio.current_task()
+        running.task = task = self._relay.runner
         info = running.info
         set_before = current.set(info)
         answer: ActivityCompleted | ActivityFailed
@@ -227,7 +227,7 @@ class Activities:
             return
         info = running.info
         self._answers[info.instance_id, info.execution_id].append((running.token, answer))
-        if not self._is_flushing and not self._relay.is_running:
+        if not self._is_flushing and self._relay.runner is not running.task:
             self._is_flushing = True
             self._loop.call_soon(self._flush)
 

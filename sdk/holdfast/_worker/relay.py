@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 class Relay(Generic[T]):
     """`run` runs one item and awaits what may wait by `until_done` or after `waits`. `rests` is told each time when
-    nothing is left to begin."""
+    nothing is left to begin. What `run` finds as `runner` when it begins is the task that it is in, and still is when
+    nothing has waited."""
 
     def __init__(
         self, group: asyncio.TaskGroup, run: Callable[[T], Coroutine[Any, Any, None]], rests: Callable[[], None]
@@ -33,23 +34,17 @@ class Relay(Generic[T]):
         self._rests = rests
         self._context = copy_context()  # that each task begins with, whoever makes it
         self._items: deque[T] = deque()
-        self._runner: asyncio.Task[None] | None = None  # the one that goes on; None: there is none, or it waits
+        self.runner: asyncio.Task[None] | None = None  # the one that goes on; None: there is none, or it waits
 
     def put(self, item: T) -> None:
         self._items.append(item)
-        if self._runner is None:
+        if self.runner is None:
             self._begin()
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the current task is the one that goes on: nothing that it has run has waited."""
-        return self._runner is not None and self._runner is asyncio.current_task()
-
     def waits(self) -> None:
-        """What the current task runs will not end now. Harmless when it has waited before."""
-        if self.is_running:
-            self._runner = None
-            self._go_on()
+        """What the current task runs will not end now. Once for each item, at most."""
+        self.runner = None
+        self._go_on()
 
     def until_done(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
         if type(awaitable) is CoroutineType:
@@ -64,18 +59,18 @@ class Relay(Generic[T]):
             self._rests()
 
     def _begin(self) -> None:
-        self._runner = self._group.create_task(self._run_all(), context=self._context.copy())
+        self.runner = self._group.create_task(self._run_all(), context=self._context.copy())
 
     async def _run_all(self) -> None:
-        task = self._runner
+        task = self.runner
         assert task is not None
         while self._items:
             await self._run(self._items.popleft())
-            if self._runner is not task:
+            if self.runner is not task:
                 return
             if task.cancelling() or copy_context() != self._context:  # what one leaves behind must not reach the next
                 break
-        self._runner = None
+        self.runner = None
         self._go_on()
 
 
