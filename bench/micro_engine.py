@@ -15,7 +15,7 @@ import cProfile
 import gc
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -35,7 +35,6 @@ from holdfast_sidecar.telemetry.measured import MeasuredStore
 
 PARTITIONS = 1024
 WORKFLOWS = {1: 300, 32: 1500, 64: 3000}
-APPS = {"native": NativeApp, "durabletask": DurableTaskApp}
 
 
 class App(Protocol):
@@ -50,6 +49,9 @@ class App(Protocol):
     async def run(self, instance_id: str) -> None:
         """Starts one workflow and waits for its end."""
         ...
+
+
+APPS: Mapping[str, Callable[[Host, Engine], App]] = {"native": NativeApp, "durabletask": DurableTaskApp}
 
 
 async def measured(make: Callable[[Host, Engine], App], directory: Path, *, in_flight: int, workflows: int) -> str:
@@ -115,14 +117,6 @@ async def _some(app: App, *, in_flight: int, workflows: int) -> list[float]:
     return took
 
 
-def run(work: Callable[[], Awaitable[str]]) -> str:
-    async def whole() -> str:
-        return await work()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(whole())
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--cases", default="native:64,native:1,durabletask:32", help="client:in flight, with commas")
@@ -145,13 +139,9 @@ def main() -> None:
             with tempfile.TemporaryDirectory(dir=given.directory) as directory:
                 if profile is not None:
                     profile.enable()
-                lines.append(
-                    run(
-                        lambda directory=directory, name=name, in_flight=in_flight, workflows=workflows: measured(
-                            APPS[name], Path(directory), in_flight=in_flight, workflows=workflows
-                        )
-                    )
-                )
+                case_of = measured(APPS[name], Path(directory), in_flight=in_flight, workflows=workflows)
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    lines.append(runner.run(case_of))
                 if profile is not None:
                     profile.disable()
         columns = [sorted(column) for column in zip(*(map(float, line.split()) for line in lines), strict=True)]
