@@ -1,7 +1,11 @@
 """One peer as this host sees it: what waits for its answer, what it asked of us. No I/O: frames come and go by calls.
 
 A link may break at any time. What was not answered then is given back to the router, which asks the owner of the
-moment again; every message is idempotent, so being heard twice is harmless.
+moment again; every message is idempotent, so being heard twice is harmless. Orders are not answered: the router knows
+which activities are away, and gives them again when a link is new.
+
+Bounds: what the peer has not answered (ASKED_MAX), and with it what it asks of us. Orders are the peer's share of the
+open activities of the instances in memory, watches those of waiting clients; both are bounded where they come from.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import Protocol
 
 from holdfast_sidecar.actors.ports import Reply
 from holdfast_sidecar.actors.watchers import Watch
+from holdfast_sidecar.cluster.outgoing import Outgoing
 from holdfast_sidecar.cluster.words import (
     Answer,
     Envelope,
@@ -23,6 +28,8 @@ from holdfast_sidecar.cluster.words import (
     WatchOrder,
     error_of,
     refusal_of,
+    weight_of_message,
+    weight_of_view,
 )
 from holdfast_sidecar.core.decision import RunActivity, StopActivity
 from holdfast_sidecar.core.errors import HoldfastError, Unavailable
@@ -31,7 +38,7 @@ from holdfast_sidecar.core.state import View
 
 _log = logging.getLogger(__name__)
 
-ITEMS_MAX = 256  # of one frame: see performance, a frame costs 30 us whatever is in it
+ASKED_MAX = 20_000  # without an answer: about what a host does in seconds; a peer that is slower takes no more
 
 
 class Local(Protocol):
@@ -56,7 +63,7 @@ class Peer:
         self._local = local
         self._wake = wake  # something waits to be sent
         self._numbers = count(1)
-        self._frame = Frame()
+        self._outgoing = Outgoing()
         self._asked: dict[int, Reply] = {}
         self._watched: dict[int, Watch] = {}  # ours, at the peer
         self._watching: dict[int, Callable[[], None]] = {}  # the peer's, here
@@ -67,37 +74,44 @@ class Peer:
         if not self.is_connected:
             reply(Unavailable(f"host {self.host_id!r}: no connection to it at the moment; try again"))
             return
+        if len(self._asked) >= ASKED_MAX:
+            reply(Unavailable(f"host {self.host_id!r}: it has {ASKED_MAX} messages to answer; try again"))
+            return
         number = next(self._numbers)
         self._asked[number] = reply
-        self._frame.messages.append(Envelope(number, message))
+        self._outgoing.room(weight_of_message(message)).messages.append(Envelope(number, message))
         self._wake()
 
     def run(self, order: RunActivity) -> None:
-        self._frame.runs.append(RunOrder(order.instance_id, order.execution_id, order.row, order.data))
-        self._wake()
+        """Lost while there is no link."""
+        if self.is_connected:
+            run = RunOrder(order.instance_id, order.execution_id, order.row, order.data)
+            self._outgoing.room(len(order.data)).runs.append(run)
+            self._wake()
 
     def stop(self, order: StopActivity) -> None:
-        self._frame.stops.append(
-            StopOrder(order.instance_id, order.execution_id, order.seq, order.row, order.has_ended)
-        )
-        self._wake()
+        """Lost while there is no link."""
+        if self.is_connected:
+            stop = StopOrder(order.instance_id, order.execution_id, order.seq, order.row, order.has_ended)
+            self._outgoing.room().stops.append(stop)
+            self._wake()
 
     def watch(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]:
         number = next(self._numbers)
         self._watched[number] = watch
-        self._frame.watches.append(WatchOrder(number, instance_id, for_end))
+        self._outgoing.room().watches.append(WatchOrder(number, instance_id, for_end))
         self._wake()
 
         def stop() -> None:
             if self._watched.pop(number, None) is not None:
-                self._frame.unwatches.append(number)
+                self._outgoing.room().unwatches.append(number)
                 self._wake()
 
         return stop
 
     def tell_trust(self, *, hears_placement: bool) -> None:
         """Whether we hear placement: together, peers can tell a dead placement from a cut-off host."""
-        self._frame.hears_placement = hears_placement
+        self._outgoing.room().hears_placement = hears_placement
         self._wake()
 
     # -- the link --------------------------------------------------------------------------------------------------
@@ -109,7 +123,7 @@ class Peer:
         """The link is gone: nobody knows what was heard. Whoever asked is told so; the peer's watches end."""
         self.is_connected = False
         self.hears_placement = True
-        self._frame = Frame()
+        self._outgoing.forget()
         asked, self._asked = self._asked, {}
         watching, self._watching = self._watching, {}
         self._watched.clear()
@@ -119,18 +133,8 @@ class Peer:
             reply(Unavailable(f"host {self.host_id!r}: the connection to it broke; try again"))
 
     def next_frame(self) -> Frame | None:
-        """What gathered, at most ITEMS_MAX messages; None when nothing waits."""
-        frame = self._frame
-        if frame.is_empty:
-            return None
-        self._frame = Frame()
-        if len(frame.messages) > ITEMS_MAX:
-            self._frame.messages = frame.messages[ITEMS_MAX:]
-            frame.messages = frame.messages[:ITEMS_MAX]
-        if len(frame.runs) > ITEMS_MAX:
-            self._frame.runs = frame.runs[ITEMS_MAX:]
-            frame.runs = frame.runs[:ITEMS_MAX]
-        return frame
+        """What gathered, or as much of it as a frame holds; None when nothing waits."""
+        return self._outgoing.next()
 
     def take(self, frame: Frame) -> None:
         if frame.hears_placement is not None and frame.hears_placement is not self.hears_placement:
@@ -160,7 +164,7 @@ class Peer:
     def _answering(self, number: int) -> Reply:
         def reply(error: HoldfastError | None) -> None:
             if self.is_connected:
-                self._frame.answers.append(Answer(number, None if error is None else refusal_of(error)))
+                self._outgoing.room().answers.append(Answer(number, None if error is None else refusal_of(error)))
                 self._wake()
 
         return reply
@@ -169,7 +173,7 @@ class Peer:
         def tell(view: View | None) -> None:
             self._watching.pop(order.number, None)
             if self.is_connected:
-                self._frame.told.append(Told(order.number, view))
+                self._outgoing.room(weight_of_view(view)).told.append(Told(order.number, view))
                 self._wake()
 
         self._watching[order.number] = self._local.watch_local(order.instance_id, tell, for_end=order.for_end)

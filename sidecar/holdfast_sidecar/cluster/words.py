@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from holdfast_sidecar.core import errors
 from holdfast_sidecar.core.errors import HoldfastError, Kind
-from holdfast_sidecar.core.messages import Message
+from holdfast_sidecar.core.messages import Fork, Message, Purge, Terminate
 from holdfast_sidecar.core.state import View
 
 PROTOCOL: Final = 1
@@ -93,17 +93,13 @@ class Frame(Struct, omit_defaults=True):
 
     @property
     def is_empty(self) -> bool:
-        return not (
-            self.greeting
-            or self.messages
-            or self.answers
-            or self.runs
-            or self.stops
-            or self.watches
-            or self.unwatches
-            or self.told
-            or self.hears_placement is not None
-        )
+        return not (self.greeting or self.items or self.hears_placement is not None)
+
+    @property
+    def items(self) -> int:
+        """How much it carries."""
+        orders = len(self.runs) + len(self.stops) + len(self.watches) + len(self.unwatches)
+        return len(self.messages) + len(self.answers) + len(self.told) + orders
 
 
 class BadFrame(ValueError):
@@ -123,6 +119,25 @@ def decode_frame(data: bytes) -> Frame:
         return _decoder.decode(data)
     except msgspec.MsgspecError as error:
         raise BadFrame(f"a peer's frame of {len(data)} bytes: {error}") from error
+
+
+def weight_of_message(message: Message) -> int:
+    """Bytes of payload, roughly."""
+    match message:
+        case Fork():
+            return sum(map(len, message.history))
+        case Terminate():
+            return len(message.event) + len(message.output or "")
+        case Purge():
+            return 0
+        case _:
+            return len(message.event)
+
+
+def weight_of_view(view: View | None) -> int:
+    if view is None:
+        return 0
+    return len(view.start or b"") + len(view.end or b"") + len(view.custom_status or "")
 
 
 def refusal_of(error: HoldfastError) -> Refusal:

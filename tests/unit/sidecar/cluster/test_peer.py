@@ -9,9 +9,10 @@ import pytest
 from holdfast_proto.history import ActivityScheduled, Status
 from holdfast_sidecar.actors.ports import Reply
 from holdfast_sidecar.actors.watchers import Watch
-from holdfast_sidecar.cluster.peer import ITEMS_MAX, Peer
+from holdfast_sidecar.cluster.outgoing import ITEMS_MAX
+from holdfast_sidecar.cluster.peer import ASKED_MAX, Peer
 from holdfast_sidecar.cluster.words import RunOrder, StopOrder, decode_frame, encode_frame
-from holdfast_sidecar.core.decision import RunActivity
+from holdfast_sidecar.core.decision import RunActivity, StopActivity
 from holdfast_sidecar.core.errors import HoldfastError, Kind, NotOwner
 from holdfast_sidecar.core.messages import Message, Terminate
 from holdfast_sidecar.core.state import Record, View
@@ -168,3 +169,26 @@ def test_a_change_of_trust_is_told_and_only_a_change(hears: bool) -> None:
     pair.carry()
     assert pair.far.hears_placement is hears
     assert pair.there.trust_changes == (0 if hears else 1)
+
+
+def test_a_peer_that_answers_too_little_is_asked_no_more() -> None:
+    pair, heard = Pair(), list[HoldfastError | None]()
+    for number in range(ASKED_MAX):
+        pair.near.ask(_message(number), heard.append)
+    assert heard == []
+    pair.near.ask(_message(ASKED_MAX), heard.append)
+    assert [error.kind for error in heard if error] == [Kind.UNAVAILABLE]
+    pair.carry()
+    pair.there.posted[0][1](None)
+    pair.carry()
+    pair.near.ask(_message(ASKED_MAX), heard.append)
+    pair.carry()
+    assert len(pair.there.posted) == ASKED_MAX + 1
+
+
+def test_orders_do_not_gather_for_a_peer_that_is_not_there() -> None:
+    pair = Pair()
+    pair.cut()
+    pair.near.run(RunActivity("i", "e", 7, ActivityScheduled(at=1, seq=3, name="a"), b"stored"))
+    pair.near.stop(StopActivity("i", "e", 3, 7, has_ended=True))
+    assert pair.near.next_frame() is None
