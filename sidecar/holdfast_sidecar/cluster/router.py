@@ -62,6 +62,7 @@ class ClusterRouter:
         self._hears_placement = True
         self._peers: dict[str, Peer] = {}
         self._away: dict[str, dict[Key, RunActivity]] = {}  # activities at other hosts, by host
+        self._canceled: dict[Key, StopActivity] = {}  # of those: their worker is to be asked to stop
         self._unplaced: dict[Key, RunActivity] = {}  # activities whose partition has no owner now
         self._watches: dict[int, _Watching] = {}
         self._next_watch = 0
@@ -91,8 +92,10 @@ class ClusterRouter:
     def peer_connected(self, host_id: str) -> None:
         """A link is up (again): what was sent to that host may have been lost with the last one."""
         self._peers[host_id].tell_trust(hears_placement=self._hears_placement)
-        for order in self._away.get(host_id, {}).values():
+        for key, order in self._away.get(host_id, {}).items():
             self._peers[host_id].run(order)
+            if key in self._canceled:
+                self._peers[host_id].stop(self._canceled[key])
         self._rewatch(lambda watching: watching.owner == host_id)
 
     def peer_gone(self, host_id: str) -> None:
@@ -101,8 +104,11 @@ class ClusterRouter:
         peer = self._peers.pop(host_id, None)
         if peer is not None:
             peer.broken()
-        for order in orders.values():
+        for key, order in orders.items():
+            stop = self._canceled.pop(key, None)
             self.run_activity(order)
+            if stop is not None:
+                self.stop_activity(stop)
 
     def use(self, table: Table) -> None:
         """A new table is in force."""
@@ -184,9 +190,14 @@ class ClusterRouter:
         self._unplaced.pop(key, None)
         for host_id, orders in self._away.items():
             if key in orders:
-                if order.has_ended:
+                if order.has_ended:  # lost with the link, its worker runs to an end that nobody takes
                     del orders[key]
-                self._peers[host_id].stop(order)
+                    self._canceled.pop(key, None)
+                else:
+                    self._canceled[key] = order
+                peer = self._peers.get(host_id)
+                if peer is not None:
+                    peer.stop(order)
                 return
         self._host.activities.stop(order)
 
@@ -195,6 +206,7 @@ class ClusterRouter:
         for orders in (*self._away.values(), self._unplaced):
             for key in [key for key in orders if not instance_owned(key[0])]:
                 del orders[key]
+                self._canceled.pop(key, None)
 
     # -- what peers ask of us --------------------------------------------------------------------------------------
 
@@ -203,6 +215,7 @@ class ClusterRouter:
             key = (message.instance_id, message.execution_id, message.row)
             for orders in self._away.values():
                 orders.pop(key, None)
+            self._canceled.pop(key, None)
         self._host.post(message, reply)
 
     def run_order(self, order: RunOrder) -> None:
