@@ -73,8 +73,8 @@ class Asking(Protocol):
 
     def watch(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]: ...
 
-    def is_ahead(self, instance_id: str, *, for_end: bool) -> bool:
-        """Whether its end (or start) is known here to be still to come: the watch will hear of it."""
+    def will_tell(self, instance_id: str, *, for_end: bool) -> bool:
+        """Whether who watches from now on misses nothing, and need not look into the store."""
         ...
 
 
@@ -160,10 +160,11 @@ class Engine:
 
         stop = self._router.watch(instance_id, tell, for_end=for_end)
         try:
-            if not self._router.is_ahead(instance_id, for_end=for_end):
-                view = await self.get(instance_id, payloads=payloads)
-                if is_met(view, for_end=for_end):
-                    return view
+            if self._router.will_tell(instance_id, for_end=for_end):
+                return await told
+            view = await self.get(instance_id, payloads=payloads)
+            if is_met(view, for_end=for_end):
+                return view
             return await told
         finally:
             stop()

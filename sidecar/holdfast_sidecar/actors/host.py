@@ -17,7 +17,7 @@ from holdfast_sidecar.actors.incoming import Fused
 from holdfast_sidecar.actors.loader import Loader
 from holdfast_sidecar.actors.pool import Pool
 from holdfast_sidecar.actors.ports import Reply, Router, no_reply
-from holdfast_sidecar.actors.watchers import Watchers, is_reached
+from holdfast_sidecar.actors.watchers import Watchers, has_come
 from holdfast_sidecar.actors.workflow import WorkflowActor
 from holdfast_sidecar.core import keys
 from holdfast_sidecar.core.decision import Decision
@@ -141,6 +141,14 @@ class Host:
         else:
             actor.post(message, reply)
 
+    def will_tell(self, instance_id: str, *, for_end: bool) -> bool:
+        """Whether the instance is awake here and has not come that far: then its watchers hear when it has, and need
+        not look into the store. A host that lost the partition unknowingly learns that from the next table, and its
+        watchers go on at the new owner."""
+        actor = self._actors.get(instance_id)
+        instance = None if actor is None else actor.instance
+        return instance is not None and not has_come(instance.record.status, for_end=for_end)
+
     def post_fused(self, fused: Fused, reply: Reply) -> None:
         """Only useful on the owner; elsewhere the results travel alone and the worker's copy is stale."""
         instance_id = fused.answers[0][0].instance_id
@@ -219,12 +227,6 @@ class Host:
         """The actor did not hear what became of a commit, and has looked it up."""
         if actor.id in self.watchers:
             self.watchers.tell(actor.id, None if actor.instance is None else view_of(actor))
-
-    def is_ahead(self, instance_id: str, *, for_end: bool) -> bool:
-        """Whether the instance is in memory and has not ended (or started) as far as the store is known to hold."""
-        actor = self._actors.get(instance_id)
-        instance = None if actor is None else actor.instance
-        return instance is not None and not is_reached(instance.record.status, for_end=for_end)
 
     def deleted(self, instance_id: str) -> None:
         self.stalled.discard(instance_id)

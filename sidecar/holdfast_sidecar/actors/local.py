@@ -47,5 +47,5 @@ class LocalRouter:
     def watch(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]:
         return self._host.watchers.add(instance_id, watch, for_end=for_end)
 
-    def is_ahead(self, instance_id: str, *, for_end: bool) -> bool:
-        return self._host.is_ahead(instance_id, for_end=for_end)
+    def will_tell(self, instance_id: str, *, for_end: bool) -> bool:
+        return self._host.will_tell(instance_id, for_end=for_end)

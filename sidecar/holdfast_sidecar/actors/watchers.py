@@ -23,7 +23,7 @@ class Watchers:
     def is_met(self, instance_id: str, status: Status) -> bool:
         """Whether somebody waits for just that: most commits bring nobody what he waits for."""
         entries = self._waiting.get(instance_id)
-        return entries is not None and any(is_reached(status, for_end=for_end) for for_end, _ in entries)
+        return entries is not None and any(has_come(status, for_end=for_end) for for_end, _ in entries)
 
     def waited(self) -> list[str]:
         """Instances that somebody waits for."""
@@ -58,8 +58,8 @@ class Watchers:
 
 
 def is_met(view: View | None, *, for_end: bool) -> bool:
-    return view is None or is_reached(view.record.status, for_end=for_end)
+    return view is None or has_come(view.record.status, for_end=for_end)
 
 
-def is_reached(status: Status, *, for_end: bool) -> bool:
+def has_come(status: Status, *, for_end: bool) -> bool:
     return status.is_terminal if for_end else status is not Status.PENDING

@@ -231,14 +231,11 @@ class ClusterRouter:
     def watch_local(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]:
         """For a peer. What ended between its look at the store and now would never be told, so look once more."""
         stop = self._host.watchers.add(instance_id, watch, for_end=for_end)
-        self._look(instance_id, lambda view: self._host.watchers.tell(instance_id, view))
+        if not self._host.will_tell(instance_id, for_end=for_end):
+            self._look(instance_id, lambda view: self._host.watchers.tell(instance_id, view))
         return stop
 
     # -- waiting clients -------------------------------------------------------------------------------------------
-
-    def is_ahead(self, instance_id: str, *, for_end: bool) -> bool:
-        """Should this host have lost the instance and not know it, the next table lets its new owner look."""
-        return self._host.is_ahead(instance_id, for_end=for_end)
 
     def watch(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]:
         self._next_watch += 1
@@ -256,6 +253,14 @@ class ClusterRouter:
                 watching.stop()
 
         return stop
+
+    def will_tell(self, instance_id: str, *, for_end: bool) -> bool:
+        """An owner elsewhere looks itself when the watch reaches it; should the link break, it is asked again."""
+        owner = self._owner(instance_id)
+        if owner == self._host_id:
+            return self._host.will_tell(instance_id, for_end=for_end)
+        peer = None if owner is None else self._peers.get(owner)
+        return peer is not None and peer.is_connected
 
     def _register(self, watching: _Watching, *, is_first: bool = False) -> None:
         watching.owner = owner = self._owner(watching.instance_id)

@@ -118,6 +118,16 @@ def test_waiting_for_an_end_ends_with_it(house: House) -> None:
     assert view == house.loop.play(house.engine.get(ID))
 
 
+def test_waiting_for_what_is_awake_here_needs_no_store(house: House) -> None:
+    house.tell(start())
+    house.fail({"view": [Slow(before=1e6)] * 2})
+    task = waiting(house, for_end=True)
+    house.turn(replace(COMPLETE, result='"done"'))
+    view = task.result()
+    assert view is not None
+    assert view.record.status is Status.COMPLETED
+
+
 def test_waiting_ends_when_the_instance_is_purged(house: House) -> None:
     house.tell(start())
     task = waiting(house, for_end=True)

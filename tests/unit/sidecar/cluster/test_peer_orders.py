@@ -1,4 +1,4 @@
-"""Activities that were ordered from a peer: what a broken link lost is ordered again, with the wish to stop it."""
+"""What a peer was ordered to do and a broken link lost is said again: activities, the wish to stop them, watches."""
 
 from __future__ import annotations
 
@@ -89,3 +89,17 @@ def test_what_was_answered_or_has_ended_is_not_ordered_again(pair: Pair) -> None
     pair.relink()
     frame = pair.sent()
     assert (frame.runs, frame.stops) == ([], [])
+
+
+def test_who_waits_for_an_instance_of_a_peer_leaves_the_look_at_the_store_to_it(pair: Pair) -> None:
+    pair.router.watch("i", lambda _: None, for_end=True)
+    assert pair.router.will_tell("i", for_end=True)
+    assert [order.instance_id for order in pair.sent().watches] == ["i"]
+
+
+def test_who_waits_without_a_link_to_the_owner_looks_and_is_told_with_the_next_link(pair: Pair) -> None:
+    pair.peer.broken()
+    pair.router.watch("i", lambda _: None, for_end=True)
+    assert not pair.router.will_tell("i", for_end=True)
+    pair.link()
+    assert [order.instance_id for order in pair.sent().watches] == ["i"]
