@@ -15,6 +15,7 @@ from typing import TypeAlias
 from holdfast_sidecar.core.state import ActivityRow, Commit, Filter, Page, Record, Reminder, Stored, View
 from holdfast_sidecar.stores.contract import Due, Outcome, StoreMismatch
 from holdfast_sidecar.stores.cursor import decode_cursor, encode_cursor
+from holdfast_sidecar.stores.matching import matches
 from holdfast_sidecar.stores.views import end_row, start_row
 
 _When: TypeAlias = tuple[int, str, str]  # due_at, instance_id, name
@@ -207,7 +208,7 @@ class MemoryStore:
         start = decode_cursor(cursor, tuple[int, str])
         first = 0 if start is None else bisect_right(order, start)
         cells = self.memory.cells
-        rows = (place for place in islice(order, first, None) if _matches(cells[place[1]].record, wanted))
+        rows = (place for place in islice(order, first, None) if matches(cells[place[1]].record, wanted))
         found = list(islice(rows, limit + 1))
         views = (self._view(instance_id, payloads) for _, instance_id in found[:limit])
         return Page(
@@ -226,20 +227,3 @@ def _places(record: Record) -> tuple[int, int | None]:
 
 def _in_order(rows: dict[int, bytes]) -> tuple[bytes, ...]:
     return tuple(rows[row] for row in sorted(rows))
-
-
-def _matches(record: Record, wanted: Filter) -> bool:
-    return (
-        (not wanted.statuses or record.status in wanted.statuses)
-        and (not wanted.name or record.name == wanted.name)
-        and record.id.startswith(wanted.id_prefix)
-        and _is_within(record.created_at, wanted.created_from, wanted.created_to)
-        and _is_within(record.completed_at, wanted.completed_from, wanted.completed_to)
-    )
-
-
-def _is_within(at: int | None, start: int, end: int) -> bool:
-    """Whether `at` lies in [start, end). A bound of zero does not restrict; what has no time is outside every bound."""
-    if at is None:
-        return not start and not end
-    return at >= start and (not end or at < end)

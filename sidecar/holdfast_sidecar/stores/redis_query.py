@@ -48,23 +48,6 @@ def place_of(position: bytes) -> tuple[int, str]:
     return int(position[:STAMP_LENGTH]), position[STAMP_LENGTH:].decode()
 
 
-def matches(record: Record, wanted: Filter) -> bool:
-    return (
-        (not wanted.statuses or record.status in wanted.statuses)
-        and (not wanted.name or record.name == wanted.name)
-        and record.id.startswith(wanted.id_prefix)
-        and (record.completed_at is not None or not wanted.by_completion)
-        and _is_within(record.created_at, wanted.created_from, wanted.created_to)
-        and _is_within(record.completed_at, wanted.completed_from, wanted.completed_to)
-    )
-
-
-def _is_within(at: int | None, first: int, end: int) -> bool:
-    if at is None:
-        return not first and not end
-    return at >= first and (not end or at < end)
-
-
 def order(record: Record, wanted: Filter) -> tuple[int, str]:
     """Where a record stands among what is wanted."""
     at = record.completed_at if wanted.by_completion else record.created_at

@@ -7,9 +7,10 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from holdfast_sidecar.core.state import Filter, Page, View
 from holdfast_sidecar.stores.cursor import decode_cursor, encode_cursor
+from holdfast_sidecar.stores.matching import matches
 from holdfast_sidecar.stores.redis_keys import AFTER_ALL, PartitionKeys, id_prefix
 from holdfast_sidecar.stores.redis_link import Item, Script, script
-from holdfast_sidecar.stores.redis_query import matches, order, place_of, prefixes, span_of
+from holdfast_sidecar.stores.redis_query import order, place_of, prefixes, span_of
 from holdfast_sidecar.stores.redis_scan import Place, Source, Span, scan
 from holdfast_sidecar.stores.text import is_encodable, is_storable
 
