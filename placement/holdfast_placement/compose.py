@@ -16,9 +16,10 @@ import grpc
 from holdfast_kit.backoff import Backoff
 from holdfast_kit.clock import Clock, SystemClock
 from holdfast_kit.config import ConfigErrors
+from holdfast_kit.grpc_tls import server_credentials
 from holdfast_kit.ids import Ids, SystemIds
 from holdfast_kit.serve import ExitCode, Lifetime
-from holdfast_kit.tls import CertificateWatcher, TlsError, TlsMaterial
+from holdfast_kit.tls import CertificateWatcher, TlsError
 from holdfast_placement.config import Config, EtcdConfig
 from holdfast_placement.etcd import TRY_TIMEOUT, Etcd, Login
 from holdfast_placement.etcd_errors import EtcdError
@@ -185,7 +186,7 @@ class Replica:
         address, files = self._config.listen.address, self._config.tls.files
         try:
             if files is not None:
-                port = server.add_secure_port(address, _server_credentials(CertificateWatcher(files)))
+                port = server.add_secure_port(address, server_credentials(CertificateWatcher(files)))
             else:
                 port = server.add_insecure_port(address)
         except RuntimeError as error:
@@ -244,23 +245,6 @@ def _etcd(config: EtcdConfig, clock: Clock) -> Etcd:
         certificates=CertificateWatcher(files) if files else None,
         login=Login(config.user, password) if config.user and password else None,
     )
-
-
-def _server_credentials(watcher: CertificateWatcher) -> grpc.ServerCredentials:
-    """Each handshake takes the newest certificate; connections that stand go on."""
-    changed = watcher.subscribe()
-
-    def fetch() -> Any:
-        material = changed()
-        return None if material is None else _configuration(material)
-
-    return grpc.dynamic_ssl_server_credentials(
-        _configuration(watcher.current()), fetch, require_client_authentication=True
-    )
-
-
-def _configuration(material: TlsMaterial) -> Any:
-    return grpc.ssl_server_certificate_configuration([(material.key, material.cert)], root_certificates=material.ca)
 
 
 def _taken(address: str, reason: str) -> PortTaken:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never, cast
 
 from holdfast_kit import logs
 from holdfast_kit.clock import Clock, SystemClock
+from holdfast_kit.grpc_tls import server_credentials
 from holdfast_kit.ids import SystemIds
 from holdfast_kit.serve import ExitCode, Lifetime, serve
 from holdfast_kit.tls import CertificateWatcher, TlsError, TlsFiles
@@ -38,7 +39,7 @@ from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
 from holdfast_sidecar.cluster.port import CHANNEL_OPTIONS, peers_served
 from holdfast_sidecar.cluster.router import ClusterRouter
-from holdfast_sidecar.cluster.security import PLACEMENT_NAME, Channels, PeerIdentity, host_name, server_credentials
+from holdfast_sidecar.cluster.security import PLACEMENT_NAME, Channels, PeerIdentity, host_name
 from holdfast_sidecar.config import Config
 from holdfast_sidecar.startup import Unstartable, check_exists, listening, missing_extra, reasons
 from holdfast_sidecar.stores.contract import Store, StoreError, StoreMismatch

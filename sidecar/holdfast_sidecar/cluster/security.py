@@ -60,23 +60,6 @@ class Channels:
             )
 
 
-def server_credentials(watcher: CertificateWatcher) -> grpc.ServerCredentials:
-    """Each handshake takes the newest certificate; connections that stand go on."""
-    changed = watcher.subscribe()
-
-    def fetch() -> Any:
-        material = changed()
-        return None if material is None else _configuration(material)
-
-    return grpc.dynamic_ssl_server_credentials(
-        _configuration(watcher.current()), fetch, require_client_authentication=True
-    )
-
-
-def _configuration(material: TlsMaterial) -> Any:
-    return grpc.ssl_server_certificate_configuration([(material.key, material.cert)], root_certificates=material.ca)
-
-
 class PeerIdentity:
     """Lets in sidecars of the same trust domain, namespace and app; says what is wrong with any other."""
 
