@@ -35,7 +35,7 @@ _log = logging.getLogger("holdfast.worker")
 
 METHOD: Final = "/holdfast.v1.Worker/Work"
 PROTOCOL: Final = 1
-CAPABILITIES: Final = ("fused", "cancel", "heartbeat", "local-first")
+CAPABILITIES: Final = ("fused", "cancel", "heartbeat")
 ALIVE_EVERY: Final = 5.0  # seconds between two touches of the liveness file; probes look every ten or so
 _ANY_SIZE: Final = 1 << 62  # of a sidecar that names no limit
 

@@ -21,7 +21,7 @@ from holdfast_sidecar.core.errors import InvalidRequest
 _log = logging.getLogger(__name__)
 
 PROTOCOL: Final = 1
-CAPABILITIES: Final = ("fused", "cancel", "heartbeat", "local-first")
+CAPABILITIES: Final = ("fused", "cancel", "heartbeat")
 HELLO_TIMEOUT: Final = 30.0  # seconds for the first frame; a worker sends it with its first breath
 
 
