@@ -28,11 +28,10 @@ _log = logging.getLogger(__name__)
 
 METHOD = "/holdfast.v1.Peer/Link"
 GREETING_TIMEOUT = 5.0
-GATHER = (
-    0.005  # seconds after a frame of several items until the next. A frame costs over 100 us on either side whatever
-)
-# is in it, so a link that is busy sends fewer, larger ones (what they set off goes together from then on, at workers
-# and in the store); a frame of one item is followed at once, so whoever is alone waits for nobody.
+# Seconds after a frame of several items until the next. A frame costs over 100 us on either side whatever is in it, so
+# a link that is busy sends fewer, larger ones; what they set off goes together from then on, at workers and in the
+# store. A frame of one item is followed at once: whoever is alone waits for nobody.
+GATHER = 0.01
 Write = Callable[[bytes], Awaitable[object]]
 
 
