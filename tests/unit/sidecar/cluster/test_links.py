@@ -1,0 +1,118 @@
+"""When frames leave for a peer: at once, unless the one before showed that more are coming."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING, cast
+
+import grpc
+import pytest_asyncio
+
+from holdfast_kit.clock import VirtualClock
+from holdfast_kit.ids import SystemIds
+from holdfast_placement.table import AppKey, empty, moved
+from holdfast_placement.table import Host as Member
+from holdfast_sidecar.actors.host import Host
+from holdfast_sidecar.actors.ports import no_reply
+from holdfast_sidecar.cluster.links import GATHER, Links
+from holdfast_sidecar.cluster.placement_stream import Me
+from holdfast_sidecar.cluster.router import ClusterRouter
+from holdfast_sidecar.cluster.words import PROTOCOL, Frame, Greeting, decode_frame, encode_frame
+from holdfast_sidecar.core.limits import Limits
+from holdfast_sidecar.core.messages import Purge
+from holdfast_sidecar.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[bytes, bytes]
+
+_APP = AppKey("default", "app")
+_HOSTS = [Member("a", "127.0.0.1:1", "1"), Member("b", "127.0.0.1:2", "1")]
+
+
+class Stream:
+    """Host a's call of host b, seen from b: a greets and says no more; what b writes is kept."""
+
+    def __init__(self) -> None:
+        self.written: asyncio.Queue[Frame] = asyncio.Queue()
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        yield encode_frame(Frame(greeting=Greeting(PROTOCOL, "default", "app", "a", "1", 1)))
+        await asyncio.Event().wait()
+
+    async def write(self, data: bytes) -> None:
+        self.written.put_nowait(decode_frame(data))
+
+
+class Here:
+    """Host b, linked with host a, which owns everything."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.stream = Stream()
+        host = Host(store=MemoryStore(), clock=self.clock, ids=SystemIds(), partitions=1, limits=Limits())
+        table = moved(empty(_APP, 1), _HOSTS, owners=["a"], version=1)
+        self.router = ClusterRouter(host, host_id="b", table=table, is_local_first=False, look=lambda *_: None)
+        self.links = Links(
+            Me(app=_APP, host_id="b", incarnation="1", address="127.0.0.1:2", partitions=1),
+            local=self.router,
+            router=self.router,
+            channel=grpc.aio.insecure_channel,  # never used: the one with the smaller id calls
+            clock=self.clock,
+            ids=SystemIds(),
+            identity=lambda _: None,
+        )
+        self.links.use(table)
+
+    def ask(self, count: int) -> None:
+        for number in range(count):
+            self.router.send(Purge(instance_id=f"i-{number}"), no_reply)
+
+    async def next(self) -> Frame:
+        async with asyncio.timeout(5):
+            return await self.stream.written.get()
+
+    async def settle(self) -> None:
+        """Until whoever can run has run."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture
+async def here() -> AsyncGenerator[Here]:
+    here = Here()
+    async with asyncio.TaskGroup() as group:
+        accepting = group.create_task(here.links.accept(here.stream.frames(), cast("Context", here.stream)))
+        assert (await here.next()).greeting is not None
+        assert (await here.next()).hears_placement
+        yield here
+        accepting.cancel()
+
+
+async def test_a_single_item_is_followed_at_once(here: Here) -> None:
+    here.ask(1)
+    assert (await here.next()).items == 1
+    here.ask(1)
+    assert (await here.next()).items == 1
+
+
+async def test_what_comes_soon_after_several_items_goes_out_together(here: Here) -> None:
+    here.ask(2)
+    assert (await here.next()).items == 2
+    here.ask(1)
+    await here.settle()
+    here.ask(1)
+    await here.settle()
+    assert here.stream.written.empty()
+    here.clock.advance(GATHER)
+    assert (await here.next()).items == 2
+
+
+async def test_a_busy_link_that_falls_silent_is_quick_again(here: Here) -> None:
+    here.ask(2)
+    assert (await here.next()).items == 2
+    await here.settle()
+    here.clock.advance(GATHER)
+    await here.settle()
+    here.ask(1)
+    assert (await here.next()).items == 1
