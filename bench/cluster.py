@@ -27,7 +27,8 @@ from bench.results import Row, percentile, save, table
 
 RESULTS = Path(__file__).parent / "results"
 LANES = 16
-LANES_OF_ONE = 32  # per sidecar, to compare what a step costs: each is as busy as the single one
+LANES_OF_ONE = 32  # per sidecar, to compare what a step costs: each has as much in flight as the single one
+LANES_OF_BUSY = 128  # the same where batches are as large as they get: what a step costs when processors are the limit
 CALM_S = 1.5
 STEPS = 5
 SCENARIO_S = 300.0
@@ -130,35 +131,48 @@ async def join(_: bool) -> Values:
         return {"owned_ms": (owned - moment) * 1e3, "moved_%": share / 1024 * 100, **await _after(made, moment)}
 
 
-async def _cost(shape: Shape, is_quick: bool) -> Values:
-    seconds = 4.0 if is_quick else 10.0
-    async with fleet(shape) as made, _under_load(made, shape.workers, LANES_OF_ONE * shape.workers):
-        begin, before, store = time.monotonic(), made.cpu("sidecar"), made.cpu("store")
-        await asyncio.sleep(seconds)
-        end, spent, stored = time.monotonic(), made.cpu("sidecar") - before, made.cpu("store") - store
+def _cost(shape: Shape, lanes: int) -> Scenario:
+    """`lanes` workflows at a time per sidecar, each client waiting at its own; all sidecars' CPU by all steps."""
+
+    async def measured(is_quick: bool) -> Values:
+        seconds = 4.0 if is_quick else 10.0
+        async with fleet(shape) as made, _under_load(made, shape.workers, lanes * shape.workers):
+            begin, before = time.monotonic(), await _counted(made)
+            await asyncio.sleep(seconds)
+            end, after = time.monotonic(), await _counted(made)
+        spent = {key: after[key] - before[key] for key in after}
         took = [at - made.began[each] for each, at in made.ended.items() if begin <= at <= end]
         number = len(took) * STEPS
         return {
             "per_s": len(took) / (end - begin),
             "p50_ms": percentile(took, 0.5) * 1e3,
             "p99_ms": percentile(took, 0.99) * 1e3,
-            "sidecar_us_step": spent / number * 1e6,
-            "store_us_step": stored / number * 1e6,
+            "sidecar_us_step": spent["sidecar"] / number * 1e6,
+            "store_us_step": spent["store"] / number * 1e6,
+            "per_write": spent["commits"] / spent["writes"],
             "errors": float(len(made.errors)),
         }
 
-
-async def alone(is_quick: bool) -> Values:
-    return await _cost(Shape(sidecars=1, placements=1, alone=True, workers=1), is_quick)
+    return measured
 
 
-async def by_hash(is_quick: bool) -> Values:
-    return await _cost(Shape(), is_quick)
+async def _counted(made: Fleet) -> Values:
+    """So far, of all sidecars together."""
+    sidecars = range(made.shape.sidecars)
+    return {
+        "commits": sum([await made.metric(each, "holdfast_commits_total") for each in sidecars]),
+        "writes": sum([await made.metric(each, "holdfast_commit_groups_total") for each in sidecars]),
+        "sidecar": made.cpu("sidecar"),
+        "store": made.cpu("store"),
+    }
 
 
-async def local_first(is_quick: bool) -> Values:
-    return await _cost(Shape(local_first=True), is_quick)
-
+ALONE = Shape(sidecars=1, placements=1, alone=True, workers=1)
+COSTS: Mapping[str, Shape] = {
+    "cost-single": ALONE,
+    "cost-3-by-hash": Shape(),
+    "cost-3-local-first": Shape(local_first=True),
+}
 
 SCENARIOS: Mapping[str, Scenario] = {
     "kill-9-lease-3s": kill_3s,
@@ -168,9 +182,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "leader-killed": leader,
     "control-plane-away": control,
     "fourth-joins": join,
-    "cost-single": alone,
-    "cost-3-by-hash": by_hash,
-    "cost-3-local-first": local_first,
+    **{name: _cost(shape, LANES_OF_ONE) for name, shape in COSTS.items()},
+    **{f"{name}-busy": _cost(shape, LANES_OF_BUSY) for name, shape in COSTS.items()},
 }
 
 
@@ -196,17 +209,26 @@ async def main(arguments: Sequence[str]) -> int:
     machine = procfs.machine()
     runs = 5 if given.full else 1
     rows = [await measure(name, runs=runs, is_quick=given.quick) for name in given.scenarios or SCENARIOS]
-    costs = {row.case: row.values["sidecar_us_step"] for row in rows if "sidecar_us_step" in row.values}
     print(table(rows))
-    for name in ("cost-3-by-hash", "cost-3-local-first"):
-        if name in costs and "cost-single" in costs:
-            print(f"{name}: {costs['cost-single'] / costs[name]:.0%} of a single sidecar's steps per CPU second")
+    for line in _compared({row.case: row.values.get("sidecar_us_step", 0.0) for row in rows}):
+        print(line)
     path = given.json or RESULTS / f"cluster-{moment:%Y%m%d-%H%M%S}.json"
     facts = {"at": moment.isoformat(), "machine": machine, "runs": runs, "quick": given.quick}
     versions = {"holdfast": version("holdfast"), "python": sys.version.split()[0], "grpcio": version("grpcio")}
     save(path, facts={**facts, "versions": versions}, rows=rows)
     print(f"\nkept in {path}")
     return int(any("BROKEN" in row.case for row in rows))
+
+
+def _compared(costs: Mapping[str, float]) -> list[str]:
+    lines = list[str]()
+    for suffix in ("", "-busy"):
+        single = costs.get(f"cost-single{suffix}", 0.0)
+        for name in ("cost-3-by-hash", "cost-3-local-first"):
+            cost = costs.get(name + suffix, 0.0)
+            if single and cost:
+                lines.append(f"{name}{suffix}: {single / cost:.0%} of a single sidecar's steps per CPU second")
+    return lines
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
