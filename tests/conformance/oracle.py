@@ -71,7 +71,7 @@ def _written(commit: Commit, record: Record, old: Stored) -> Stored:
     for key in commit.activities_delete:
         activities.pop(key, None)
     activities |= {(row.seq, row.generation): row for row in commit.activities_put}
-    reminders = {row.name: row for row in old.reminders if not commit.clears_reminders}
+    reminders = {row.name: row for row in old.reminders}
     for name in commit.reminders_delete:
         reminders.pop(name, None)
     reminders |= {row.name: row for row in commit.reminders_put}

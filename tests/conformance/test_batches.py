@@ -99,7 +99,9 @@ async def test_one_commit_with_thousands_of_rows_is_applied(store: Store) -> Non
         activities_put=[ActivityRow(seq, 1, b"%d" % seq) for seq in seqs],
         reminders_put=[Reminder("wide", f"timer-{seq}", seq + 1) for seq in seqs],
     )
-    third = follow(second, activities_delete=[(seq, 1) for seq in seqs], clears_reminders=True)
+    third = follow(
+        second, activities_delete=[(seq, 1) for seq in seqs], reminders_delete=[f"timer-{seq}" for seq in seqs]
+    )
     assert await store.commit([first, second]) == [A, A]
     [found] = await store.load([place("wide")])
     assert found is not None

@@ -68,7 +68,6 @@ class Chance:
             activities_delete=[(row.seq, row.generation) for row in stored.activities if rng.random() < 0.3],
             reminders_delete=[row.name for row in stored.reminders if rng.random() < 0.3],
             clears_activities=rng.random() < 0.1,
-            clears_reminders=rng.random() < 0.1,
             **self.rows(before.instance_id),
         )
 

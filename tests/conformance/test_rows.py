@@ -112,14 +112,6 @@ async def test_reminders_are_put_replaced_and_deleted_by_name(store: Store) -> N
     assert due.reminders == (Reminder(ID, "timer-1", 70),)
 
 
-async def test_clearing_reminders_spares_those_put_in_the_same_commit(store: Store) -> None:
-    first = create(ID, reminders_put=[Reminder(ID, "wake", 0), Reminder(ID, "timer-1", 50)])
-    second = follow(first, clears_reminders=True, reminders_put=[Reminder(ID, "retention", 9)])
-    assert (await _after(store, first, second)).reminders == (Reminder(ID, "retention", 9),)
-    due = await store.due([partition_of(ID)], after=-1, until=100, limit=9)
-    assert due.reminders == (Reminder(ID, "retention", 9),)
-
-
 async def test_the_same_reminder_name_belongs_to_each_instance_alone(store: Store) -> None:
     twin = next(name for name in map(str, range(999)) if partition_of(name) == partition_of(ID))
     first = create(ID, reminders_put=[Reminder(ID, "wake", 0)])

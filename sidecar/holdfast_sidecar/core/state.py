@@ -114,7 +114,6 @@ class Commit(Struct, frozen=True, kw_only=True, gc=False):
     clears_activities: bool = False
     reminders_put: Sequence[Reminder] = ()  # replaces a reminder of the same name
     reminders_delete: Sequence[str] = ()
-    clears_reminders: bool = False  # all go before reminders_put is written
 
 
 class Stored(Struct, frozen=True, kw_only=True):

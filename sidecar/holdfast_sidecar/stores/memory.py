@@ -119,8 +119,6 @@ class MemoryStore:
         cell.activities.update(((row.seq, row.generation), row) for row in commit.activities_put)
 
     def _write_reminders(self, commit: Commit, cell: _Cell) -> None:
-        if commit.clears_reminders:
-            self._clear_reminders(cell, commit.partition)
         for name in commit.reminders_delete:
             self._drop_reminder(cell, commit.partition, name)
         for reminder in commit.reminders_put:

@@ -13,7 +13,7 @@ from holdfast_sidecar.stores.contract import Outcome
 from holdfast_sidecar.stores.stamps import stamp_exactly
 
 OUTCOMES: Final = (Outcome.APPLIED, Outcome.FENCED, Outcome.CONFLICT)
-_SETS_CUSTOM, _RESETS, _CLEARS_ACTIVITIES, _CLEARS_REMINDERS = 1, 2, 4, 8
+_SETS_CUSTOM, _RESETS, _CLEARS_ACTIVITIES = 1, 2, 4
 _NOTHING: Final = Record(id="", name="", status=Status.RUNNING, created_at=0, updated_at=0, execution_id="")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
@@ -119,7 +119,6 @@ def _flags(commit: Commit) -> int:
         (_SETS_CUSTOM if commit.sets_custom_status else 0)
         | (_RESETS if commit.resets_history else 0)
         | (_CLEARS_ACTIVITIES if commit.clears_activities else 0)
-        | (_CLEARS_REMINDERS if commit.clears_reminders else 0)
     )
 
 

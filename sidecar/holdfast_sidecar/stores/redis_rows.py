@@ -24,7 +24,7 @@ Arg: TypeAlias = str | bytes | int
 Pairs: TypeAlias = Sequence[bytes]  # field, value, field, value, ...
 
 OUTCOMES: Final = (Outcome.APPLIED, Outcome.FENCED, Outcome.CONFLICT)
-_DELETE, _RESET_HISTORY, _CLEAR_ACTIVITIES, _CLEAR_REMINDERS = 1, 2, 4, 8
+_DELETE, _RESET_HISTORY, _CLEAR_ACTIVITIES = 1, 2, 4
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
 
@@ -69,11 +69,7 @@ def weight(commit: Commit) -> int:
 
 
 def _flags(commit: Commit) -> int:
-    return (
-        (_RESET_HISTORY if commit.resets_history else 0)
-        | (_CLEAR_ACTIVITIES if commit.clears_activities else 0)
-        | (_CLEAR_REMINDERS if commit.clears_reminders else 0)
-    )
+    return (_RESET_HISTORY if commit.resets_history else 0) | (_CLEAR_ACTIVITIES if commit.clears_activities else 0)
 
 
 def _fields_deleted(commit: Commit) -> list[str]:

@@ -187,8 +187,6 @@ class Writer:
             self._delete_history(key)
         if commit.clears_activities:
             self._execute("DELETE FROM activity WHERE key = ?", (key,))
-        if commit.clears_reminders:
-            self._execute("DELETE FROM reminder WHERE key = ?", (key,))
 
     def _gather(self, commit: Commit, key: int) -> None:
         gathered = self._gathered

@@ -5,7 +5,7 @@
 -- reminders to delete, reminders to put.
 -- Nothing of an item is written before both guards have passed, and a server that refuses writes refuses the first.
 -- Upvalues, string comparisons and slices of ARGV instead of tables: this is the hot path of the server.
-local RESET_HISTORY, CLEAR_ACTIVITIES, CLEAR_REMINDERS = 2, 4, 8
+local RESET_HISTORY, CLEAR_ACTIVITIES = 2, 4
 local DELETE = '1' -- flags of an item that goes: nothing else counts then
 local HEADS = 12
 local SLICE = 4000 -- arguments of one command: Lua's stack ends at 8000; even, because fields travel in pairs
@@ -112,7 +112,6 @@ local function write(k, at, old_etag, old_text)
     local flags = tonumber(ARGV[at + 3])
     if band(flags, RESET_HISTORY) ~= 0 and old_etag then drop_history(instance, old_etag, ARGV[first + 3]) end
     if band(flags, CLEAR_ACTIVITIES) ~= 0 then call('UNLINK', KEYS[k + 2]) end
-    if band(flags, CLEAR_REMINDERS) ~= 0 then drop_reminders(KEYS[k + 3], KEYS[k + 4], id) end
   end
   for list = 7, 11 do
     if ARGV[at + list] ~= '0' then

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION {s}.{f}(
   partitions int[], epochs bigint[], ids text[], expected bigint[],
   versions bigint[], -- 0: delete
-  flags int[], -- 1 sets custom status, 2 resets history, 4 clears activities, 8 clears reminders
+  flags int[], -- 1 sets custom status, 2 resets history, 4 clears activities
   statuses smallint[], names text[], created bigint[], completed bigint[], lengths int[], inbox_firsts int[],
   metadatas text[], customs bytea[],
   clears boolean, -- whether any item deletes, resets or clears
@@ -23,7 +23,6 @@ DECLARE
   deleted bigint[];
   reset_ bigint[];
   idle bigint[];
-  quiet bigint[];
 BEGIN
   -- Shared locks until the end: who raises a fence waits for the commits that have seen it lower.
   PERFORM FROM {s}.fences WHERE partition = ANY (partitions) ORDER BY partition FOR SHARE;
@@ -79,14 +78,13 @@ BEGIN
   IF clears THEN
     SELECT array_agg(keys[c.item]) FILTER (WHERE c.version = 0),
            array_agg(keys[c.item]) FILTER (WHERE c.version = 0 OR c.flags & 2 <> 0),
-           array_agg(keys[c.item]) FILTER (WHERE c.version = 0 OR c.flags & 4 <> 0),
-           array_agg(keys[c.item]) FILTER (WHERE c.version = 0 OR c.flags & 8 <> 0)
-      INTO deleted, reset_, idle, quiet
+           array_agg(keys[c.item]) FILTER (WHERE c.version = 0 OR c.flags & 4 <> 0)
+      INTO deleted, reset_, idle
       FROM unnest(versions, flags) WITH ORDINALITY AS c (version, flags, item)
      WHERE outcomes[c.item] = 0 AND keys[c.item] > 0;
     DELETE FROM {s}.history WHERE key = ANY (reset_);
     DELETE FROM {s}.activities WHERE key = ANY (idle);
-    DELETE FROM {s}.reminders WHERE key = ANY (quiet);
+    DELETE FROM {s}.reminders WHERE key = ANY (deleted);
     DELETE FROM {s}.inbox WHERE key = ANY (deleted);
     DELETE FROM {s}.instances WHERE key = ANY (deleted);
   END IF;

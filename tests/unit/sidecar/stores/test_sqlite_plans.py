@@ -80,7 +80,7 @@ def test_writes_find_their_rows_by_an_index(path: Path) -> None:
     connection = open_writer(path)
     writer = Writer(connection)
     first = create("fresh", activities_put=[ActivityRow(0, 1, b"x")])
-    second = follow(first, resets=True, clears_activities=True, clears_reminders=True, events=[b"a"])
+    second = follow(first, resets=True, clears_activities=True, events=[b"a"])
     third = follow(second, consume=1, activities_delete=[(0, 1)], reminders_delete=["wake"], sets_custom_status=True)
     ended = finish(third, at=5)
     _assert_by_index(connection, lambda: writer.outcomes([first, second, third, ended, delete(ended), delete(ended)]))

@@ -53,7 +53,7 @@ async def test_a_server_without_memory_is_full_and_has_written_nothing(server: V
     server.call("CONFIG", "SET", "maxmemory", 1)
     try:
         changes = [
-            follow(first, events=[b"a"], resets=True, clears_reminders=True),
+            follow(first, events=[b"a"], resets=True, reminders_delete=["wake"]),
             create("order-8"),
         ]
         with pytest.raises(StoreFull, match="nothing was written"):
@@ -160,7 +160,7 @@ async def test_a_commit_of_tens_of_thousands_of_rows_goes_through_and_away(serve
         *(0, 30_000, 20_000, 9_000)
     ]
     assert await store.history(place("order-7")[0], "order-7", first=29_998) == (b"29998", b"29999")
-    third = follow(second, resets=True, events=[b"anew"], clears_reminders=True)
+    third = follow(second, resets=True, events=[b"anew"], reminders_delete=[f"timer-{seq}" for seq in range(9_000)])
     assert await store.commit([third]) == [Outcome.APPLIED]
     (found,) = await store.load([place("order-7")])
     assert found is not None
