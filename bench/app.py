@@ -35,7 +35,7 @@ class App:
     async def obey(self, do: str, **options: Any) -> None:
         match do:
             case "serve":
-                await self._stack.enter_async_context(self._client.serving(self._address))
+                await self._stack.enter_async_context(self._client.serving(self._address, **options))
                 say("serving")
             case "mark":
                 MARKS.wanted, MARKS.tell = frozenset(options["numbers"]), lambda number: say("mark", number=number)

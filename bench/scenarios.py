@@ -10,9 +10,10 @@ from contextlib import AsyncExitStack
 from urllib.parse import urlencode
 
 from bench import procfs
+from bench.footprint import imports, memory
 from bench.processes import Sidecar, rss_mb
 from bench.results import Row, percentile
-from bench.stage import Plan, Stage, join, per_instance, sidecar_alone, staged
+from bench.stage import Plan, Stage, are_idle, join, per_instance, sidecar_alone, staged
 
 Scenario = Callable[[Plan], AsyncIterator[Row]]
 
@@ -111,7 +112,7 @@ async def history(plan: Plan) -> AsyncIterator[Row]:
             prefix = await stage.begin("burst", workflow="grown", value=[width, steps], number=number, in_flight=10)
             await stage.finished()
             ids = [f"{prefix}-{place}" for place in range(number)]
-            await _are_idle(stage.sidecar)
+            await are_idle(stage.sidecar)
             plan.say(f"  history {case}: measuring")
             before = await stage.costs()
             await stage.begin("events", ids=ids)
@@ -134,7 +135,7 @@ async def idle(plan: Plan) -> AsyncIterator[Row]:
         row = await stage.load(
             "idle", f"{number} started", "burst", workflow="waits", value=1, number=number, in_flight=128
         )
-        await _are_idle(sidecar, seconds=600)
+        await are_idle(sidecar, seconds=600)
         row.values |= {"rss_grew_mb": rss_mb(sidecar.pid) - empty}
         yield row
         yield Row("idle", plan.client, "first page of a list", await _first_pages(sidecar))
@@ -202,15 +203,6 @@ def usual_again(ended: list[float], rate: float) -> float:
     return float("inf")
 
 
-async def _are_idle(sidecar: Sidecar, *, seconds: float = 300) -> None:
-    """Until nothing more is committed."""
-    async with asyncio.timeout(seconds):
-        last = -1.0
-        while (now := (await sidecar.metrics())["holdfast_commits_total"]) != last:
-            last = now
-            await asyncio.sleep(1)
-
-
 SCENARIOS: Mapping[str, Scenario] = {
     "hello": hello,
     "open": open_load,
@@ -220,4 +212,6 @@ SCENARIOS: Mapping[str, Scenario] = {
     "history": history,
     "recovery": recovery,
     "idle": idle,
+    "memory": memory,
+    "import": imports,
 }

@@ -58,6 +58,12 @@ class Stage:
             metrics=await self.sidecar.metrics(),
         )
 
+    async def serve(self, **settings: int) -> None:
+        """Lets the worker run workflows; the settings are those of our own worker."""
+        self.worker.tell(do="serve", **settings)
+        await self.worker.hear("serving")
+        await workers_connected(self.sidecar)
+
     async def begin(self, kind: str, **options: object) -> str:
         """Starts a load and waits until the part that counts begins; the prefix of its instances' ids."""
         self._loads += 1
@@ -137,14 +143,13 @@ async def join(plan: Plan, sidecar: Sidecar, folder: Path, stack: AsyncExitStack
     """Brings apps to a sidecar that runs; without `serves` nobody runs the workflows."""
     worker = await stack.enter_async_context(app(plan.client, sidecar.grpc, folder, name="worker"))
     plan.versions[plan.client] = worker.version
+    driver = worker
+    if plan.client not in DRIVES_ITSELF:
+        driver = await stack.enter_async_context(app(plan.client, sidecar.grpc, folder, name="driver"))
+    stage = Stage(plan, sidecar, worker, driver)
     if serves:
-        worker.tell(do="serve")
-        await worker.hear("serving")
-        await workers_connected(sidecar)
-    if plan.client in DRIVES_ITSELF:
-        return Stage(plan, sidecar, worker, worker)
-    driver = await stack.enter_async_context(app(plan.client, sidecar.grpc, folder, name="driver"))
-    return Stage(plan, sidecar, worker, driver)
+        await stage.serve()
+    return stage
 
 
 async def workers_connected(sidecar: Sidecar) -> None:
@@ -153,3 +158,12 @@ async def workers_connected(sidecar: Sidecar) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError("worker: expected it to connect within 60 s, it did not; look at its log")
         await asyncio.sleep(0.01)
+
+
+async def are_idle(sidecar: Sidecar, *, seconds: float = 300) -> None:
+    """Until nothing more is committed."""
+    async with asyncio.timeout(seconds):
+        last = -1.0
+        while (now := (await sidecar.metrics())["holdfast_commits_total"]) != last:
+            last = now
+            await asyncio.sleep(1)

@@ -48,8 +48,8 @@ class Caller(Protocol):
 class Client(Protocol):
     VERSION: str
 
-    def serving(self, address: str) -> AbstractAsyncContextManager[None]:
-        """A worker with all the workflows, connected for as long as the context is open."""
+    def serving(self, address: str, **settings: int) -> AbstractAsyncContextManager[None]:
+        """A worker with all the workflows, connected for as long as the context is open. Settings are for ours only."""
         ...
 
     def calling(self, address: str) -> AbstractAsyncContextManager[Caller]: ...

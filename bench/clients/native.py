@@ -53,8 +53,8 @@ async def ends(ctx: holdfast.Context, value: int) -> int:
 
 
 @asynccontextmanager
-async def serving(address: str) -> AsyncGenerator[None]:
-    async with holdfast.Worker(hello, fan, waits, grown, ends, nothing, address=address):
+async def serving(address: str, *, cache_max: int = 10_000) -> AsyncGenerator[None]:
+    async with holdfast.Worker(hello, fan, waits, grown, ends, nothing, address=address, cache_max=cache_max):
         yield
 
 
