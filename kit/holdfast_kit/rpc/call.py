@@ -44,7 +44,10 @@ Converse: TypeAlias = Callable[[AsyncIterator[bytes], Call], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class OneToOne:
+    """With `can_wait` nobody goes on because of the answer: it leaves with whatever leaves next, or a moment later."""
+
     run: Unary
+    can_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)

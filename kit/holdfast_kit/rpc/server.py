@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 SILENCE: Final = 10.0  # seconds without a byte until a caller is pinged
 PATIENCE: Final = 5.0  # seconds that it may take to answer
+LINGER: Final = (
+    0.005  # seconds that an answer which can wait may wait for company: a write costs more than what is in it
+)
 UNREAD_MAX: Final = 16 << 20  # bytes that a caller leaves unread until it is cut off; windows hold it far below
 ROUTES_MAX: Final = 256  # sets of headers that are remembered with what they lead to
 BACKLOG: Final = 512
@@ -147,6 +150,7 @@ class Link(asyncio.Protocol):
         self._heard_at = clock.monotonic()
         self._is_pinged = False
         self._timer: Handle | None = None
+        self._lingering: Handle | None = None  # until what can wait leaves by itself
         self._first = b""
         self.peer = "unknown"
 
@@ -264,8 +268,12 @@ class Link(asyncio.Protocol):
         if self._transport is None and not self._tasks:
             self._server.parted(self)
 
-    def over(self, stream_id: int) -> None:
+    def over(self, stream_id: int, *, can_wait: bool) -> None:
         self._calls.pop(stream_id, None)
+        if can_wait and not self._is_going:
+            if self._lingering is None:
+                self._lingering = self._clock.call_later(LINGER, self._flush)
+            return
         self.flush_soon()
         if self._is_going:
             self._close_if_done()
@@ -279,6 +287,9 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._will_flush = False
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         transport = self._transport
         if transport is None or not self._connection.has_output:
             return

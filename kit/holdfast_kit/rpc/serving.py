@@ -142,12 +142,10 @@ class Serving:
 
     async def _run(self, method: Method) -> None:
         match method:
-            case OneToOne():
+            case OneToOne(can_wait=can_wait):
                 assert self._request is not None
-                message = await method.run(self._request, self)
-                if not self._is_over:
-                    self.begin()
-                    self._connection.send_data(self._stream_id, framed(message))
+                self._answer(await method.run(self._request, self), can_wait=can_wait)
+                return
             case OneToMany():
                 assert self._request is not None
                 await method.run(self._request, self)
@@ -160,13 +158,21 @@ class Serving:
             self.begin()
             self._finish(OK_TRAILERS)
 
-    def _finish(self, block: bytes) -> None:
+    def _answer(self, message: bytes, *, can_wait: bool) -> None:
+        if self._is_over:
+            return
+        if not self._has_begun:
+            self._connection.send_headers(self._stream_id, HEAD)
+        self._connection.send_data(self._stream_id, framed(message))
+        self._finish(OK_TRAILERS, can_wait=can_wait)
+
+    def _finish(self, block: bytes, *, can_wait: bool = False) -> None:
         if self._is_over:
             return
         self._is_over = True
         self._stop_timer()
         self._connection.send_end(self._stream_id, block)
-        self._link.over(self._stream_id)
+        self._link.over(self._stream_id, can_wait=can_wait)
 
     def _expired(self) -> None:
         self._finish(trailers(Status.DEADLINE_EXCEEDED, "the caller's deadline passed", with_head=not self._has_begun))

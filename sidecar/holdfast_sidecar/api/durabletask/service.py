@@ -25,6 +25,8 @@ from holdfast_sidecar.core.errors import Unavailable
 _log = logging.getLogger(__name__)
 
 SERVICE: Final = "TaskHubSidecarService"
+PATIENT: Final = frozenset({"CompleteOrchestratorTask", "CompleteWorkflowTask"})  # workers go on with what the turn
+# brings, not with the answer, which leaves together with that
 Answering = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -40,7 +42,9 @@ class DurableTaskService:
 
     def methods(self) -> Methods:
         unary = {**self._management.calls(), **self._completions.calls(), "Hello": _hello}
-        methods: dict[str, Method] = {name: OneToOne(_named(answering)) for name, answering in unary.items()}
+        methods: dict[str, Method] = {
+            name: OneToOne(_named(answering), can_wait=name in PATIENT) for name, answering in unary.items()
+        }
         methods["GetWorkItems"] = OneToMany(self.work_items)
         methods["StreamInstanceHistory"] = OneToMany(self.stream_history)
         return {f"/{SERVICE}/{name}": method for name, method in methods.items()}

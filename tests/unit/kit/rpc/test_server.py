@@ -63,6 +63,7 @@ async def serving(
 ) -> AsyncGenerator[tuple[Server, int]]:
     server = Server(clock or SystemClock(), check=lambda shown: "no" if shown.get("token") == "bad" else None)
     server.add({"/s/Echo": OneToOne(service.echo), "/s/Count": OneToMany(service.count)})
+    server.add({"/s/Patient": OneToOne(service.echo, can_wait=True)})
     server.add({"/s/Twice": ManyToMany(service.twice), "/s/Silent": OneToMany(service.silent)})
     listener = socket.create_server(("127.0.0.1", 0))
     await server.start(listener)
@@ -145,6 +146,13 @@ async def test_who_is_not_let_in_hears_it() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await echo(channel)(b"", metadata=(("token", "bad"),))
     assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_an_answer_that_can_wait_leaves_by_itself_when_nothing_else_does() -> None:
+    service = Service()
+    async with connected(service) as channel:
+        patient: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/s/Patient", None, None)
+        assert await patient(b"hello") == b"hello"
 
 
 async def test_a_deadline_ends_the_handler() -> None:
