@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -22,8 +23,7 @@ def test_messages_come_out_whole_however_they_are_cut(messages: list[bytes], pie
 
 
 @pytest.mark.parametrize(("name", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_packed_messages_are_unpacked(name: str, pack: object) -> None:
-    assert callable(pack)
+def test_packed_messages_are_unpacked(name: str, pack: Callable[[bytes], bytes]) -> None:
     packed = pack(b"hello" * 100)
     assert Messages(name).take(b"\1" + framed(packed)[1:]) == [b"hello" * 100]
 
