@@ -29,6 +29,7 @@ class StartOptions(TypedDict, total=False):
     if_exists: Literal["error", "keep", "replace"]
 
 
+_EVERY: Final = tuple(map(int, Status))
 _OPTIONS: Final = StartOptions.__annotations__.keys()
 
 
@@ -70,8 +71,8 @@ def _reuse(request: pb.StartRequest, if_exists: str) -> None:
         case "error":
             return
         case "keep":
-            request.reuse.kept.extend(Status)
+            request.reuse.kept.extend(_EVERY)
         case "replace":
-            request.reuse.replaceable.extend(Status)
+            request.reuse.replaceable.extend(_EVERY)
         case other:
             raise ValueError(f'if_exists: expected "error", "keep" or "replace", found {other!r}')

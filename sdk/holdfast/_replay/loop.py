@@ -47,6 +47,22 @@ class Host(Protocol):
     def report(self, context: dict[str, Any]) -> None: ...
 
 
+class _Nobody:
+    """In the place of a run that was given up. Its code may still ask for the time while it unwinds."""
+
+    __slots__ = ("now", "started_at")
+
+    def __init__(self, host: Host) -> None:
+        self.now = host.now
+        self.started_at = host.started_at
+
+    def start_timer(self, timer: Timer) -> None: ...
+
+    def cancel_timer(self, timer: Timer) -> None: ...
+
+    def report(self, context: dict[str, Any]) -> None: ...
+
+
 class ReplayFuture(asyncio.Future[T]):
     """A future that hashes by its number in the loop, so that sets of futures are repeatable."""
 
@@ -147,6 +163,7 @@ class ReplayLoop(Forbidden, stdlib.Repeatable):
             if not task.done():
                 _abandon(task)
         self._tasks.clear()
+        self.host = _Nobody(self.host)  # else run and loop would hold each other until the collector comes
 
     def unfinished(self) -> list[ReplayTask[Any]]:
         return [task for task in self._tasks if not task.done()]

@@ -14,7 +14,6 @@ import contextvars
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
@@ -68,7 +67,7 @@ class Activities:
         self._loop = asyncio.get_running_loop()
         self._executors = Executors(threads=threads, processes=processes)
         self._fuse = fuse
-        self._running: set[Running] = set()
+        self._running: dict[ActivityInfo, Running] = {}
         self._by_token: dict[int, Running] = {}
         self._orphans: dict[_Key, Running] = {}
         self._answers: defaultdict[tuple[str, str], list[Answer]] = defaultdict(list)
@@ -87,7 +86,7 @@ class Activities:
         self._frames = frames
         frames.grant(activities=max(0, self._slots - len(self._running)))
         self._answers.clear()
-        for running in self._running:
+        for running in self._running.values():
             running.token = _NO_TOKEN
             if not running.info.is_canceled:
                 self._orphans[_key(running.info)] = running
@@ -100,7 +99,7 @@ class Activities:
     def close(self) -> int:
         """Asks what still runs to stop and waits for nothing. Gives how many there were."""
         left = len(self._running)
-        for running in self._running:
+        for running in self._running.values():
             running.info.cancel()
             if running.task is not None:
                 running.task.cancel()
@@ -138,9 +137,8 @@ class Activities:
     def _begin(self, item: pb.Activity, activity: Activity[..., Any]) -> None:
         scheduled = item.event.activity_scheduled
         payload = scheduled.input.value if scheduled.HasField("input") else None
-        running = Running(item.token, _info_of(item, activity.name), activity, payload)
-        running.info.beat = partial(self._beat, running)
-        self._running.add(running)
+        info = _info_of(item, activity.name, self._beat)
+        running = self._running[info] = Running(item.token, info, activity, payload)
         self._by_token[running.token] = running
         self.idle.clear()
         self._relay.put(running)
@@ -208,12 +206,13 @@ class Activities:
                 "return a reference"
             )
 
-    def _beat(self, running: Running, details: str | None) -> None:
-        """From any thread."""
-        self._loop.call_soon_threadsafe(self._send_beat, running, details)
+    def _beat(self, info: ActivityInfo, details: str | None) -> None:
+        """From any thread. The activity does not hold its Running: the two would live until the collector comes."""
+        self._loop.call_soon_threadsafe(self._send_beat, info, details)
 
-    def _send_beat(self, running: Running, details: str | None) -> None:
-        if running.token and running in self._running:
+    def _send_beat(self, info: ActivityInfo, details: str | None) -> None:
+        running = self._running.get(info)
+        if running is not None and running.token:
             item = self._frames.item().heartbeats.add()
             item.token = running.token
             if details is not None:
@@ -232,7 +231,7 @@ class Activities:
             self._loop.call_soon(self._flush)
 
     def _ended(self, running: Running) -> None:
-        self._running.discard(running)
+        self._running.pop(running.info, None)
         self._by_token.pop(running.token, None)
         if self._orphans:
             self._orphans.pop(_key(running.info), None)
@@ -267,7 +266,7 @@ def _key(info: ActivityInfo) -> _Key:
     return info.instance_id, info.execution_id, info.seq
 
 
-def _info_of(item: pb.Activity, name: str) -> ActivityInfo:
+def _info_of(item: pb.Activity, name: str, beat: Callable[[ActivityInfo, str | None], None]) -> ActivityInfo:
     event = item.event
     extras = event.extras if event.HasField("extras") else None
     return ActivityInfo(
@@ -280,6 +279,7 @@ def _info_of(item: pb.Activity, name: str) -> ActivityInfo:
         "" if extras is None else extras.task_execution_id,
         {} if extras is None else dict(extras.tags),
         item.heartbeat_details if item.HasField("heartbeat_details") else None,
+        beat,
     )
 
 

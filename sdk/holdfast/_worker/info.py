@@ -14,7 +14,11 @@ from holdfast.errors import ActivityCanceled, HoldfastError
 _making: Final = threading.Lock()
 
 
-@dataclass(slots=True)
+def _unheard(_: ActivityInfo, __: str | None) -> None:
+    """Of an activity that no worker runs."""
+
+
+@dataclass(slots=True, eq=False)
 class ActivityInfo:
     """What an activity may know of the call that it serves."""
 
@@ -27,7 +31,7 @@ class ActivityInfo:
     task_execution_id: str  # the same for all retries of one call: a key for idempotency
     tags: dict[str, str]
     heartbeat_details: str | None = None  # JSON text; see `details_as`
-    beat: Callable[[str | None], None] = field(default=lambda _: None, repr=False)
+    beat: Callable[[ActivityInfo, str | None], None] = field(default=_unheard, repr=False)
     is_canceled: bool = field(default=False, init=False, repr=False)
     """Whether somebody asked it to stop. An async activity gets CancelledError; a sync one has to look here."""
     _canceled: threading.Event | None = field(default=None, init=False, repr=False, compare=False)
@@ -57,7 +61,7 @@ class ActivityInfo:
         if self.is_canceled:
             raise ActivityCanceled(f"activity {self.name!r}: it was asked to stop")
         what = f"heartbeat of activity {self.name!r}"
-        self.beat(None if details is None else serialization.encode(details, what=what))
+        self.beat(self, None if details is None else serialization.encode(details, what=what))
 
     def details_as(self, kind: Any) -> Any:
         """The last details that an earlier sending of this call reported; None when there was none."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import weakref
 from collections.abc import Generator
 from typing import Any
 
@@ -21,7 +23,7 @@ from holdfast_proto.history import (
     TurnStarted,
 )
 from tests.unit.sdk.shop import charge, five
-from tests.unit.sdk.story import Story, names, started
+from tests.unit.sdk.story import BEGAN_AT, Story, names, started
 
 
 def test_each_step_asks_for_one_activity_and_the_last_answer_ends_it() -> None:
@@ -148,6 +150,25 @@ def test_a_closed_run_runs_no_code_that_leaves_anything() -> None:
     story.start()
     story.run.close()
     assert story.run.count == len(story.past)
+
+
+def test_a_run_that_has_ended_leaves_nothing_to_the_collector() -> None:
+    story = Story(five)
+    story.start("10")
+    run = Run(story.registry)
+    run.advance(story.history[:2])
+    for seq in range(5):
+        run.advance([TurnStarted(at=BEGAN_AT), ActivityCompleted(at=BEGAN_AT, seq=seq, result='"r"')])
+    assert run.has_ended
+    loop = weakref.ref(run.loop)
+    gc.collect()
+    gc.disable()
+    try:
+        run.close()
+        del run
+        assert loop() is None
+    finally:
+        gc.enable()
 
 
 def test_a_run_says_where_it_waits() -> None:
