@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 async def open_stream(target: str, method: str, *, metadata: Sequence[tuple[str, str]]) -> AsyncGenerator[Stream]:
     """A call of that method, on a channel of its own. That nobody is there is told by the first `read`."""
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
-        call: Any = channel.stream_stream(method)  # without serializers: bytes go as they are
-        yield _GrpcStream(cast("_Call", call(metadata=tuple(metadata))))
+        call_of: Any = channel.stream_stream  # without serializers: bytes go as they are
+        yield _GrpcStream(cast("_Call", call_of(method)(metadata=tuple(metadata))))
 
 
 class _GrpcStream:

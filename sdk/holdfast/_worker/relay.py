@@ -15,6 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import copy_context
+from inspect import iscoroutine
 from types import CoroutineType
 from typing import Any, Generic, TypeVar
 
@@ -47,7 +48,7 @@ class Relay(Generic[T]):
         self._go_on()
 
     def until_done(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
-        if type(awaitable) is CoroutineType:
+        if iscoroutine(awaitable):
             return _Stepped(awaitable, self.waits)
         self.waits()
         return awaitable
