@@ -1,0 +1,270 @@
+"""Links between processes of this machine that can be cut, made one-way and healed: a proxy, which needs no rights.
+
+    with Network() as network:
+        port = network.expose("store", server.port)  # others connect here
+        network.name("a", lambda: child.pid)
+        network.hold("a", "store")
+        network.heal("a", "store")
+
+Who connects is found out from the process that has the other end of the connection, so that one port serves everybody
+and each pair can be troubled by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Thread
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import psutil
+
+from tests.support.ports import free_port
+
+T = TypeVar("T")
+UNKNOWN: Final = "unknown"
+_LIMIT_S: Final = 30.0
+_RESET: Final = struct.pack("ii", 1, 0)  # lingers no time: the other side sees a reset, not an end
+
+
+@dataclass
+class _Link:
+    """From one process to another; `towards` is what the one who connected says."""
+
+    is_held: dict[str, bool] = field(default_factory=lambda: {"towards": False, "back": False})
+    is_refused: bool = False
+    ends: set[_End] = field(default_factory=set["_End"])
+    opened: int = 0
+
+    def reset(self) -> None:
+        for end in [*self.ends]:
+            end.abort()
+
+    def release(self) -> None:
+        for end in [*self.ends]:
+            end.release()
+
+
+class _End(asyncio.Protocol):
+    """One side of a connection. What it hears goes to the other side, or is kept, as a network sends again."""
+
+    def __init__(self, link: _Link, direction: str) -> None:
+        self._link = link
+        self._direction = direction
+        self._kept = list[bytes]()
+        self._has_ended = False
+        self._transport: asyncio.Transport | None = None
+        self.other: _End | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._link.ends.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._goes_through and not self._kept:
+            self._say(data)
+        else:
+            self._kept.append(data)
+            self._listen(on=False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._has_ended = True
+        self.release()
+
+    def pause_writing(self) -> None:
+        if self.other is not None:
+            self.other._listen(on=False)
+
+    def resume_writing(self) -> None:
+        if self.other is not None and not self.other._kept:
+            self.other._listen(on=True)
+
+    def release(self) -> None:
+        """Everything that was kept arrives, in order, also that the connection has ended."""
+        if not self._goes_through:
+            return
+        for data in self._kept:
+            self._say(data)
+        self._kept.clear()
+        self._listen(on=True)
+        if self._has_ended:
+            self._link.ends.discard(self)
+            if self.other is not None:
+                self.other.close()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._kept.clear()
+        self._link.ends.discard(self)
+        if self._transport is not None:
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._transport.abort()
+        if self.other is not None and self.other in self._link.ends:
+            self.other.abort()
+
+    @property
+    def _goes_through(self) -> bool:
+        return self.other is not None and not self._link.is_held[self._direction]
+
+    def _say(self, data: bytes) -> None:
+        if self.other is not None and self.other._transport is not None:
+            self.other._transport.write(data)
+
+    def _listen(self, *, on: bool) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if on:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+
+class Network:
+    """Its loop runs in a thread; every method may be called from the test's own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="network", daemon=True)
+        self._links = defaultdict[tuple[str, str], _Link](_Link)
+        self._pids: dict[str, Callable[[], int | None]] = {}
+        self._connecting = set[asyncio.Task[None]]()
+        self._servers = list[asyncio.Server]()
+
+    def expose(self, target: str, port: int) -> int:
+        """The port at which others reach what listens on `port`."""
+
+        def accepting() -> asyncio.Protocol:
+            return _Caller(self, target, port)
+
+        async def serve() -> int:
+            entrance = free_port()
+            self._servers.append(await self._loop.create_server(accepting, "127.0.0.1", entrance))
+            return entrance
+
+        return asyncio.run_coroutine_threadsafe(serve(), self._loop).result(_LIMIT_S)
+
+    def name(self, source: str, pid: Callable[[], int | None]) -> None:
+        """Connections of the process with that id are those of `source`; None while there is none."""
+        self._pids[source] = pid
+
+    def hold(self, source: str, target: str, *, towards: bool = True, back: bool = True) -> None:
+        """Nothing arrives any more, or in one direction only. Nobody is told, as when a cable is pulled."""
+
+        def do(link: _Link) -> None:
+            link.is_held["towards"] |= towards
+            link.is_held["back"] |= back
+
+        self._on(source, target, do)
+
+    def refuse(self, source: str, target: str) -> None:
+        """Connections are reset, and so are new ones."""
+
+        def do(link: _Link) -> None:
+            link.is_refused = True
+            link.reset()
+
+        self._on(source, target, do)
+
+    def heal(self, source: str, target: str, *, resets: bool = False) -> None:
+        """What was kept arrives late; with `resets` it is lost, together with its connections."""
+
+        def do(link: _Link) -> None:
+            link.is_refused = False
+            link.is_held = dict.fromkeys(link.is_held, False)
+            if resets:
+                link.reset()
+            link.release()
+
+        self._on(source, target, do)
+
+    def opened(self, source: str, target: str) -> int:
+        """How many connections there have been so far."""
+        return self._on(source, target, lambda link: link.opened)
+
+    def _on(self, source: str, target: str, do: Callable[[_Link], T]) -> T:
+        async def done() -> T:
+            return do(self._links[source, target])
+
+        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(_LIMIT_S)
+
+    # -- in the loop ---------------------------------------------------------------------------------------------------
+
+    def _called(self, caller: _End, target: str, port: int, *, from_port: int) -> _Link:
+        link = self._links[self._who(from_port), target]
+        link.opened += 1
+        task = self._loop.create_task(self._connect(caller, link, port))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        return link
+
+    async def _connect(self, caller: _End, link: _Link, port: int) -> None:
+        callee = _End(link, "back")
+        try:
+            if link.is_refused:
+                raise ConnectionRefusedError
+            await self._loop.create_connection(lambda: callee, "127.0.0.1", port)
+        except OSError:
+            caller.abort()
+            return
+        caller.other, callee.other = callee, caller
+        caller.release()
+        callee.release()
+
+    def _who(self, port: int) -> str:
+        for name, pid in self._pids.items():
+            if _has_port(pid(), port):
+                return name
+        return UNKNOWN
+
+    # -- its life ------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        async def close() -> None:
+            for server in self._servers:
+                server.close()
+            for link in self._links.values():
+                link.reset()
+            for task in [*self._connecting]:
+                task.cancel()
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(_LIMIT_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class _Caller(_End):
+    """The side that connected; its link is known once it has."""
+
+    def __init__(self, network: Network, target: str, port: int) -> None:
+        super().__init__(_Link(), "towards")
+        self._network = network
+        self._target, self._port = target, port
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        from_port: int = transport.get_extra_info("peername")[1]
+        self._link = self._network._called(self, self._target, self._port, from_port=from_port)
+        super().connection_made(transport)
+
+
+def _has_port(pid: int | None, port: int) -> bool:
+    if pid is None:
+        return False
+    try:
+        connections = psutil.Process(pid).net_connections("tcp4")
+    except psutil.Error:
+        return False
+    return any(each.laddr.port == port for each in connections)
