@@ -20,6 +20,7 @@ from zlib import crc32
 import holdfast
 from holdfast import current_activity
 from holdfast.worker import Worker
+from tests.support import objects
 
 PRIME: Final = 1_000_003
 SLOW_MS: Final = 300  # of one activity in eight: long enough to be killed in
@@ -287,7 +288,7 @@ async def racing(ctx: holdfast.Context, order: Sum) -> int:
 
 
 async def work(address: str) -> None:
-    await Worker(sys.modules[__name__], address=address, drain_limit=5.0).run()
+    await Worker(sys.modules[__name__], objects, address=address, drain_limit=5.0).run()
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from tests.support.valkey import Valkey
 
 class Ground(Protocol):
     has_server: bool
+    port: int  # of its server
 
     @property
     def url(self) -> str:
@@ -42,6 +43,7 @@ class Ground(Protocol):
 
 class SqliteGround:
     has_server = False
+    port = 0
     url = ""
 
     def __init__(self, data_dir: Path) -> None:
@@ -74,7 +76,7 @@ class RedisGround:
 
     def __init__(self, data_dir: Path) -> None:
         self._server = Valkey(appendonly=True)
-        self.url = self._server.url
+        self.url, self.port = self._server.url, self._server.port
 
     def start(self) -> None:
         self._server.start()
@@ -108,7 +110,7 @@ class PostgresGround:
 
     def __init__(self, data_dir: Path) -> None:
         self._server = Postgres()
-        self.url = self._server.url
+        self.url, self.port = self._server.url, self._server.port
 
     def start(self) -> None:
         self._server.start()
@@ -127,7 +129,10 @@ class PostgresGround:
 
     def _rows(self, *tables: str) -> list[str]:
         select = " UNION ALL ".join(f"SELECT '{name} ' || r::text FROM holdfast.{name} r" for name in tables)
-        return self._server.psql(select).splitlines()
+        return self.psql(select).splitlines()
+
+    def psql(self, statement: str) -> str:
+        return self._server.psql(statement)
 
     def close(self) -> None:
         self._server.close()
