@@ -47,6 +47,9 @@ class Anywhere:
                 await asyncio.sleep(_AGAIN_S)
         raise AssertionError("counting never ends")
 
+    def __str__(self) -> str:
+        return f"{self.refused} requests had to be repeated, {self.moved} went to another sidecar"
+
     async def __aenter__(self) -> Self:
         for client in self._clients:
             await self._stack.enter_async_context(client)

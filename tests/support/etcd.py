@@ -57,10 +57,13 @@ class Etcd:
 
     def start(self, member: int | None = None) -> None:
         """Start all, or one (again, with its data); healthy, which needs a quorum, when this returns."""
-        started = range(len(self._children)) if member is None else [member]
-        for number in started:
+        self.start_some(range(len(self._children)) if member is None else [member])
+
+    def start_some(self, members: Sequence[int]) -> None:
+        """At once, as a quorum needs them."""
+        for number in members:
             self._children[number] = self._spawn(number)
-        for number in started:
+        for number in members:
             self.wait_healthy(number)
 
     def kill(self, member: int = 0) -> None:

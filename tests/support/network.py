@@ -29,6 +29,7 @@ from tests.support.ports import free_port
 T = TypeVar("T")
 UNKNOWN: Final = "unknown"
 _LIMIT_S: Final = 30.0
+_KEPT_MAX: Final = 256 * 1024  # bytes on their way; whoever says more than fits has to wait
 _RESET: Final = struct.pack("ii", 1, 0)  # lingers no time: the other side sees a reset, not an end
 
 
@@ -40,6 +41,10 @@ class _Link:
     is_refused: bool = False
     ends: set[_End] = field(default_factory=set["_End"])
     opened: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return not any(self.is_held.values())
 
     def reset(self) -> None:
         for end in [*self.ends]:
@@ -71,7 +76,8 @@ class _End(asyncio.Protocol):
             self._say(data)
         else:
             self._kept.append(data)
-            self._listen(on=False)
+            if sum(map(len, self._kept)) > _KEPT_MAX:
+                self._listen(on=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._has_ended = True
@@ -116,8 +122,9 @@ class _End(asyncio.Protocol):
         return self.other is not None and not self._link.is_held[self._direction]
 
     def _say(self, data: bytes) -> None:
-        if self.other is not None and self.other._transport is not None:
-            self.other._transport.write(data)
+        to = None if self.other is None else self.other._transport
+        if to is not None and not to.is_closing():
+            to.write(data)
 
     def _listen(self, *, on: bool) -> None:
         if self._transport is None or self._transport.is_closing():
@@ -186,6 +193,10 @@ class Network:
 
         self._on(source, target, do)
 
+    def heal_all(self) -> None:
+        for pair in [*self._links]:
+            self.heal(*pair)
+
     def opened(self, source: str, target: str) -> int:
         """How many connections there have been so far."""
         return self._on(source, target, lambda link: link.opened)
@@ -198,13 +209,15 @@ class Network:
 
     # -- in the loop ---------------------------------------------------------------------------------------------------
 
-    def _called(self, caller: _End, target: str, port: int, *, from_port: int) -> _Link:
+    def link_of(self, from_port: int, target: str) -> _Link:
         link = self._links[self._who(from_port), target]
         link.opened += 1
+        return link
+
+    def connect(self, caller: _End, link: _Link, port: int) -> None:
         task = self._loop.create_task(self._connect(caller, link, port))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
-        return link
 
     async def _connect(self, caller: _End, link: _Link, port: int) -> None:
         callee = _End(link, "back")
@@ -216,7 +229,7 @@ class Network:
             caller.abort()
             return
         caller.other, callee.other = callee, caller
-        caller.release()
+        caller.release()  # also when it has ended meanwhile
         callee.release()
 
     def _who(self, port: int) -> str:
@@ -247,24 +260,34 @@ class Network:
 
 
 class _Caller(_End):
-    """The side that connected; its link is known once it has."""
+    """The side that connected. Greeting each other takes both directions: while one is held nobody hears of it."""
 
     def __init__(self, network: Network, target: str, port: int) -> None:
         super().__init__(_Link(), "towards")
         self._network = network
         self._target, self._port = target, port
+        self._is_connecting = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        from_port: int = transport.get_extra_info("peername")[1]
-        self._link = self._network._called(self, self._target, self._port, from_port=from_port)
+        self._link = self._network.link_of(transport.get_extra_info("peername")[1], self._target)
         super().connection_made(transport)
+        self.release()
+
+    def release(self) -> None:
+        if self.other is not None:
+            super().release()
+        elif self._has_ended:
+            self._link.ends.discard(self)
+        elif self._link.is_open and not self._is_connecting:
+            self._is_connecting = True
+            self._network.connect(self, self._link, self._port)
 
 
 def _has_port(pid: int | None, port: int) -> bool:
     if pid is None:
         return False
     try:
-        connections = psutil.Process(pid).net_connections("tcp4")
+        connections = psutil.Process(pid).net_connections("tcp")  # gRPC's are of the sixth version, mapped
     except psutil.Error:
         return False
     return any(each.laddr.port == port for each in connections)

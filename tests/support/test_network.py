@@ -135,6 +135,27 @@ def test_much_arrives_whole_though_nobody_listens_for_a_while(network: Network, 
     assert got == sent
 
 
+def test_nobody_hears_of_a_connection_before_the_healing(network: Network, echo: Echo) -> None:
+    entrance = network.expose("echo", echo.port)
+    network.hold(HERE, "echo", back=False)
+    with socket.create_connection(("127.0.0.1", entrance), timeout=10):
+        pass  # who gave up waiting is never heard of
+    with socket.create_connection(("127.0.0.1", entrance), timeout=10) as line:
+        line.sendall(b"late")
+        assert is_silent(line)
+        network.heal(HERE, "echo")
+        assert line.recv(4) == b"late"
+    assert echo.heard == b"late"
+
+
+def test_connections_over_the_sixth_version_are_known_too(network: Network, echo: Echo) -> None:
+    with socket.socket(socket.AF_INET6) as line:  # as gRPC makes them
+        line.connect(("::ffff:127.0.0.1", network.expose("echo", echo.port)))
+        line.sendall(b"six")
+        assert line.recv(3) == b"six"
+    assert network.opened(HERE, "echo") == 1
+
+
 def test_other_pairs_go_on(network: Network, line: socket.socket) -> None:
     network.hold("elsewhere", "echo")
     line.sendall(b"still")

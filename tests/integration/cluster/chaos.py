@@ -11,126 +11,122 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random, SystemRandom
+from random import SystemRandom
+from threading import Event, Thread
 from typing import Final
 
-from tests.integration.cluster.processes import Member
-from tests.integration.cluster.scene import LEASE_S, Cluster
+from tests.integration.cluster.objects_verdict import facts_of, read_objects
+from tests.integration.cluster.storm import Storm
+from tests.integration.cluster.torment import Torment
 
-BETWEEN_S: Final = (0.5, 3.0)
-ALLOWED: Final = ("partitions could not be acquired",)
-
-
-class Torment:
-    """Does one thing after another; each is over before the next begins, so that what follows it can be told."""
-
-    def __init__(self, cluster: Cluster, *, seed: int) -> None:
-        self.cluster = cluster
-        self.rng = Random(seed)
-        self.refused = 0
-        self.did: list[str] = []
-
-    def play(self, seconds: float) -> None:
-        deeds: tuple[Callable[[], None], ...] = (
-            self.kill_host, self.stop_host, self.leave, self.kill_placement, self.kill_etcd_member, self.kill_store,
-            self.kill_app, self.lose_control,
-        )  # fmt: skip
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            time.sleep(self.rng.uniform(*BETWEEN_S))
-            deed = self.rng.choice(deeds)
-            self.did.append(deed.__name__)
-            print(f"  {deed.__name__}", flush=True)
-            with self.cluster.disturbing(deed.__name__):
-                deed()
-                self.cluster.wait_owned(timeout=60.0)
-
-    def _host(self) -> Member:
-        return self.rng.choice(self.cluster.hosts)
-
-    def _others(self, one: Member) -> list[Member]:
-        return [host for host in self.cluster.hosts if host is not one]
-
-    def kill_host(self) -> None:
-        one = self._host()
-        one.process.kill()
-        if self.rng.random() < 0.5:
-            self.cluster.wait_owned(*self._others(one))
-        one.start()
-
-    def stop_host(self) -> None:
-        one = self._host()
-        before = one.lost
-        one.process.pause()
-        self.cluster.wait_owned(*self._others(one))
-        one.process.resume()
-        self.cluster.wait_owned()
-        self.refused += one.lost - before
-
-    def leave(self) -> None:
-        one = self._host()
-        assert one.process.terminate() == 0, f"{one.name}: expected to end with 0"
-        one.start()
-
-    def kill_placement(self) -> None:
-        one = self.rng.choice(self.cluster.placement.all)
-        one.child.kill()
-        time.sleep(self.rng.uniform(0, 2 * LEASE_S))
-        one.restart()
-        one.wait_ready()
-
-    def kill_etcd_member(self) -> None:
-        member = self.rng.randrange(3)
-        self.cluster.etcd.kill(member)
-        time.sleep(self.rng.uniform(0, 2 * LEASE_S))
-        self.cluster.etcd.start(member)
-
-    def kill_store(self) -> None:
-        self.cluster.ground.kill_server()
-        time.sleep(self.rng.uniform(0, 1.0))
-        self.cluster.ground.start_server()
-
-    def kill_app(self) -> None:
-        app = self.rng.choice(self.cluster.apps)
-        app.child.kill()
-        time.sleep(self.rng.uniform(0, 1.0))
-        app.start()
-
-    def lose_control(self) -> None:
-        for replica in self.cluster.placement.all:
-            replica.child.kill()
-        for member in range(3):
-            self.cluster.etcd.kill(member)
-        time.sleep(self.rng.uniform(1, 4) * LEASE_S)
-        self.cluster.etcd.start()
-        for replica in self.cluster.placement.all:
-            replica.restart()
-            replica.wait_ready()
+REST_S: Final = 1_200.0  # for what is open at the end: a slow machine has a long queue then
+PROGRESS_S: Final = 5.0
+ALLOWED: Final = ("expected a heartbeat, heard nothing",)
 
 
-def main() -> int:
+@dataclass
+class Report:
+    given: argparse.Namespace
+    storm: Storm
+    torment: Torment
+    problems: list[str] = field(default_factory=list[str])
+    took_s: float = 0.0
+
+    def lines(self) -> Iterator[str]:
+        given, storm, seen = self.given, self.storm, self.storm.seen()
+        yield f"store {given.store}, seed {given.seed}: {given.seconds:g} s of faults, {self.took_s:.0f} s in all"
+        counts = Counter(self.torment.did)
+        yield f"faults: {len(self.torment.did)}; " + ", ".join(f"{number} {what}" for what, number in counts.items())
+        if storm.evidence is not None:
+            yield f"workflows: {storm.evidence.facts()}"
+        yield f"objects: {facts_of(read_objects(storm.folder))}"
+        for name in ("client", "objects"):
+            yield f"{name}: {_last_line(storm.folder / f'{name}.log')}"
+        yield (
+            f"zombies, as the store saw them: {seen.tried} commits attempted, {seen.wrote} succeeded, "
+            f"of {seen.commits} commits in all; sidecars gave up {storm.lost} partitions when they were refused"
+        )
+        yield f"violations: {len(self.problems)}"
+
+
+class Progress:
+    """A line every few seconds, from a thread: the torment itself waits most of the time."""
+
+    def __init__(self, storm: Storm, torment: Torment) -> None:
+        self._storm, self._torment = storm, torment
+        self._began = time.monotonic()
+        self._ended = self._read = 0
+        self._is_over = Event()
+        self._thread = Thread(target=self._tell_for_ever, name="progress", daemon=True)
+
+    def _tell_for_ever(self) -> None:
+        while not self._is_over.wait(PROGRESS_S):
+            print(self, flush=True)
+
+    def __str__(self) -> str:
+        with (self._storm.folder / "acks").open("rb") as file:
+            file.seek(self._read)
+            fresh = file.read()
+        self._read += len(fresh)
+        self._ended += fresh.count(b'"did":"end"')
+        did, seen = self._torment.did, self._storm.seen()
+        return (
+            f"{time.monotonic() - self._began:6.0f} s  {self._ended}/{len(self._storm.plan)} ended  "
+            f"commits {seen.commits}, of superseded owners {seen.tried}, written {seen.wrote}  "
+            f"faults {len(did)} {did[-1] if did else ''}"
+        )
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+
+def chaos(given: argparse.Namespace, folder: Path) -> Report:
+    """Logs and what clients noted stay in the folder."""
+    began = time.monotonic()
+    with Storm(folder, store=given.store, instances=given.instances, seconds=given.seconds, seed=given.seed) as storm:
+        storm.rest_s = REST_S
+        torment = Torment(storm, seed=given.seed)
+        report = Report(given, storm, torment)
+        storm.begin()
+        with Progress(storm, torment):
+            report.problems += torment.play(given.seconds)
+            report.problems += storm.verdict(allowed=ALLOWED)
+        report.took_s = time.monotonic() - began
+        return report
+
+
+def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.integration.cluster.chaos", description=__doc__)
     parser.add_argument("--store", choices=["redis", "postgres"], default="redis")
-    parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--instances", type=int, default=2_000)
+    parser.add_argument("--seconds", type=float, default=120.0, help="of faults, and of starting instances")
+    parser.add_argument("--instances", type=int, default=2_000, help="that clients start; more come from these")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9))
-    given = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    given = options(arguments)
     folder = Path(tempfile.mkdtemp(prefix="holdfast-chaos-"))
     print(f"{given.store}: seed {given.seed}, logs in {folder}", flush=True)
-    shape = {"hosts": 4, "placements": 3, "etcds": 3, "instances": given.instances, "seed": given.seed}
-    with Cluster(folder, store=given.store, span_s=given.seconds, **shape) as cluster:
-        cluster.begin()
-        torment = Torment(cluster, seed=given.seed)
-        torment.play(given.seconds)
-        problems = cluster.verdict(allowed=ALLOWED)
-    for problem in problems:
+    report = chaos(given, folder)
+    for problem in report.problems[:100]:
         print(f"  {problem}")
-    did = ", ".join(f"{torment.did.count(deed)} {deed}" for deed in dict.fromkeys(torment.did))
-    print(f"{did}; zombies' partitions refused: {torment.refused}; {len(problems)} violations")
-    return bool(problems)
+    print("\n".join(report.lines()))
+    return bool(report.problems)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return lines[-1] if lines else "said nothing"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -144,7 +144,7 @@ class Player:
 async def run(addresses: Sequence[str], folder: Path, *, seed: int, seconds: float) -> None:
     async with Anywhere(addresses, rng=Random(seed)) as client:
         await Player(client, folder, seed=seed, seconds=seconds).play()
-        print(f"{client.refused} requests had to be repeated, {client.moved} went to another sidecar", flush=True)
+        print(client, flush=True)
 
 
 def main(arguments: Sequence[str]) -> None:

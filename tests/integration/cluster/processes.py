@@ -42,6 +42,10 @@ class Member(Sidecar):
             **(env or {}),
         }
 
+    def told_peers(self, address: str) -> None:
+        """Where the others are told to find it, from its next start on."""
+        self._settings["HOLDFAST_PLACEMENT_PEER_ADDRESS"] = address
+
     def start(self) -> None:
         log = self.folder / f"{self.name}.log"
         self.child = Child.python("-m", "holdfast_cli", "sidecar", log=log, name=self.name, env=self._settings)

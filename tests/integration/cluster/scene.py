@@ -57,10 +57,12 @@ class Cluster:
         self.hosts: list[Member] = []
         self.apps: list[App] = []
         self.disruptions: list[Disruption] = []
+        self.rest_s = REST_S
+        self.evidence: Evidence | None = None  # once there is a verdict
         self._wanted = (hosts, placements, instances)
         self._placement: Replicas | None = None
         self._client: Child | None = None
-        self._config = load_config(
+        self.config = load_config(
             None, {}, {"data_dir": str(folder / "data"), "store": self.ground.url, "partitions": PARTITIONS}
         )
 
@@ -70,26 +72,44 @@ class Cluster:
         """Everything runs, every partition has an owner, and the client is at work."""
         hosts, placements, instances = self._wanted
         self.ground.start()
+        self.store_has_started()
         self.etcd.start()
         settings = {"lease": f"{LEASE_S:g}s"}
-        self._placement = Replicas(self.etcd.endpoints, number=placements, settings=settings)
+        etcds = [self.reach(f"etcd-{number}", address) for number, address in enumerate(self.etcd.endpoints)]
+        self._placement = Replicas(etcds, number=placements, settings=settings)
         for replica in self.placement.all:
             replica.wait_ready()
         for _ in range(hosts):
             self.add_host()
         self.wait_owned()
-        args: list[str | Path] = ["-m", "tests.integration.crash.client", self.hosts[0].address]
+        args: list[str | Path] = ["-m", "tests.integration.crash.client", self.clients_at]
         args += [str(self.seed), str(instances), str(self.span_s), self.folder]
         self._client = Child.python(*args, log=self.folder / "client.log", name="client")
 
     def add_host(self) -> Member:
         """One more sidecar with an app."""
         name = f"sidecar-{len(self.hosts)}"
-        member = Member(self.folder, name=name, store=self.ground.url, placement=self.placement.addresses)
+        placement = [self.reach(replica.id, replica.address) for replica in self.placement.all]
+        at = f"127.0.0.1:{self.ground.port}"
+        store = self.ground.url.replace(at, self.reach("store", at))
+        member = Member(self.folder, name=name, store=store, placement=placement)
+        member.told_peers(self.reach(name, f"127.0.0.1:{member.peer_port}"))
         self.hosts.append(member)
         member.start()
         self.apps.append(App(self.folder, member.address, name=f"app-{len(self.apps)}"))
         return member
+
+    def store_has_started(self) -> None:
+        """Before anybody else uses it."""
+
+    def reach(self, name: str, address: str) -> str:
+        """Where the others find what listens there."""
+        return address
+
+    @property
+    def clients_at(self) -> str:
+        """Addresses of the sidecars that the client uses, with commas."""
+        return self.hosts[0].address
 
     @property
     def placement(self) -> Replicas:
@@ -131,9 +151,9 @@ class Cluster:
     def rest(self) -> Iterator[str]:
         """Everything has ended, and nothing stands for work any more. Else gives what is in the way."""
         try:
-            if code := self.client.wait_exit(timeout=self.span_s + REST_S):
+            if code := self.client.wait_exit(timeout=self.span_s + self.rest_s):
                 yield f"client: ended with {code}: {self.client.output()[-2000:]}"
-            wait_until(lambda: not self.ground.in_flight(), "nothing in flight", timeout=REST_S)
+            wait_until(lambda: not self.ground.in_flight(), "nothing in flight", timeout=self.rest_s)
         except AssertionError as error:
             yield f"{error}; in flight: {self.ground.in_flight()[:20]}"
 
@@ -151,10 +171,15 @@ class Cluster:
         problems += [line for line in self._complaints() if not any(text in line for text in allowed)]
         return [f"seed {self.seed}: {problem}" for problem in problems]
 
+    def judge(self, found: Mapping[str, Stored]) -> Iterator[str]:
+        """What is wrong with what lies in the store."""
+        self.evidence = Evidence(self.folder, self.plan, found, self.disruptions)
+        yield from self.evidence.violations()
+
     async def stored(self) -> Mapping[str, Stored]:
         """Everything that lies in the store."""
         found = dict[str, Stored]()
-        async with existing_store(self._config) as store:
+        async with existing_store(self.config) as store:
             cursor = ""
             while True:
                 page = await store.query(state.Filter(), limit=_PAGE, cursor=cursor)

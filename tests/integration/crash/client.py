@@ -1,6 +1,6 @@
 """The client process: starts what is planned, does to it what is planned, and writes down what was acknowledged.
 
-    python -m tests.integration.crash.client ADDRESS SEED INSTANCES SPAN FOLDER
+    python -m tests.integration.crash.client ADDRESS[,ADDRESS] SEED INSTANCES SPAN FOLDER
 
 It leaves `acks` (what the sidecar said is done) and `snapshots` (histories as they were at some moment) in the folder.
 It is never killed: what it wrote is what an outside world would rely on.
@@ -26,6 +26,7 @@ from holdfast_proto.codec import encode_event, event_of
 from holdfast_proto.history import Failure, HistoryEvent, Status
 from holdfast_proto.v1 import client_pb2 as pb
 from tests.integration.crash.plan import Event, Planned, make_plan
+from tests.support.anywhere import Anywhere, Asks
 
 _AGAIN_S: Final = 0.1
 _SNAPSHOT_S: Final = 0.02
@@ -57,7 +58,7 @@ def fingerprint(event: HistoryEvent) -> str:
 class Crowd:
     """All clients of a run in one process."""
 
-    def __init__(self, client: Client, folder: Path, *, seed: int) -> None:
+    def __init__(self, client: Asks, folder: Path, *, seed: int) -> None:
         self._client = client
         self._acks = (folder / "acks").open("wb", buffering=0)
         self._snapshots = (folder / "snapshots").open("wb", buffering=0)
@@ -161,17 +162,22 @@ class Crowd:
             self._snapshots.write(msgspec.json.encode(Snapshot(instance_id, rows)) + b"\n")
 
 
-async def run(address: str, plan: Sequence[Planned], folder: Path, *, seed: int) -> None:
-    async with Client(address) as client:
+async def run(addresses: Sequence[str], plan: Sequence[Planned], folder: Path, *, seed: int) -> None:
+    if len(addresses) > 1:
+        async with Anywhere(addresses, rng=Random(seed)) as anywhere:
+            await Crowd(anywhere, folder, seed=seed).act(plan)
+            print(f"all {len(plan)} have ended; {anywhere}", flush=True)
+        return
+    async with Client(addresses[0]) as client:
         crowd = Crowd(client, folder, seed=seed)
         await crowd.act(plan)
         print(f"all {len(plan)} have ended; {crowd.refused} requests had to be repeated", flush=True)
 
 
 def main(arguments: Sequence[str]) -> None:
-    address, seed, instances, span, folder = arguments
+    addresses, seed, instances, span, folder = arguments
     plan = make_plan(seed=int(seed), instances=int(instances), span_s=float(span))
-    asyncio.run(run(address, plan, Path(folder), seed=int(seed)))
+    asyncio.run(run(addresses.split(","), plan, Path(folder), seed=int(seed)))
 
 
 if __name__ == "__main__":

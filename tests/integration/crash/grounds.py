@@ -89,11 +89,7 @@ class RedisGround:
 
     def in_flight(self) -> list[str]:
         found = [*self._keys("*:activity:*"), *self._keys("*:reminders:*"), *self._keys("*:due")]
-        instances = self._keys("*:workflow:*")
-        return found + [f"{key} {field}" for key in instances for field in self._inbox(key)]
-
-    def _inbox(self, key: str) -> list[str]:
-        return [field for field in self._server.call("HKEYS", key) if str(field).startswith("inbox-")]
+        return found + [str(row) for row in self._server.call("EVAL", _INBOXES, 0)]
 
     def residue(self) -> list[str]:
         return [key for key in self._keys("*") if not key.endswith((":fence", ":layout"))]
@@ -103,6 +99,17 @@ class RedisGround:
 
     def close(self) -> None:
         self._server.close()
+
+
+_INBOXES: Final = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*:workflow:*')) do
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if field:sub(1, 6) == 'inbox-' then found[#found + 1] = key .. ' ' .. field end
+  end
+end
+return found
+"""
 
 
 class PostgresGround:
