@@ -33,6 +33,7 @@ GREETING_TIMEOUT = 5.0
 # store. A frame of one item is followed at once: whoever is alone waits for nobody.
 GATHER = 0.01
 Write = Callable[[bytes], Awaitable[object]]
+_EXPECTED = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError, BadFrame)
 
 
 class Links:
@@ -120,7 +121,7 @@ class Links:
                     )()
                     await call.write(encode_frame(Frame(greeting=self._greeting())))
                     await self._converse(host_id, call, call.write, backoff)
-            except (grpc.aio.AioRpcError, BadFrame, asyncio.InvalidStateError) as error:
+            except _EXPECTED as error:
                 _log.info("link to a peer ended", extra={"peer": host_id, "error": str(error)[:200]})
             await self._clock.sleep(backoff.next())
 
@@ -137,10 +138,7 @@ class Links:
             self._tell_once(problem or "no greeting")
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem or "no greeting")
         await context.write(encode_frame(Frame(greeting=self._greeting())))
-        try:
-            await self._converse(greeting.host_id, frames, context.write, None)
-        except BadFrame as error:
-            _log.warning("a peer sent what is no frame", extra={"peer": greeting.host_id, "error": str(error)})
+        await self._converse(greeting.host_id, frames, context.write, None)
 
     def _tell_once(self, problem: str) -> None:
         """Whoever is refused tries again for ever; the log shall not show it every time."""
@@ -179,6 +177,7 @@ class Links:
         if peer.is_connected:
             peer.broken()
         ended = asyncio.Event()
+        failures = list[Exception]()  # kept out of the group: one that failed forgets that it was cancelled meanwhile
 
         async def read() -> None:
             try:
@@ -189,6 +188,8 @@ class Links:
                     if frame.greeting is not None and not peer.is_connected:
                         self._connected(host_id, peer, backoff)
                     peer.take(frame)
+            except _EXPECTED as error:
+                failures.append(error)
             finally:
                 ended.set()
                 wake.set()
@@ -198,14 +199,18 @@ class Links:
         try:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(read())
-                await self._write_all(peer, wake, ended, write)
+                try:
+                    await self._write_all(peer, wake, ended, write)
+                except _EXPECTED as error:
+                    failures.append(error)
                 reader.cancel()
-        except* (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as errors:
-            _log.info("link to a peer broke", extra={"peer": host_id, "error": str(errors.exceptions[0])[:200]})
         finally:
             if self._streams.get(host_id) is stream:
                 del self._streams[host_id]
                 peer.broken()
+        for failure in failures[:1]:
+            level = logging.WARNING if isinstance(failure, BadFrame) else logging.INFO
+            _log.log(level, "link to a peer broke", extra={"peer": host_id, "error": str(failure)[:200]})
 
     async def _write_all(self, peer: Peer, wake: asyncio.Event, ended: asyncio.Event, write: Write) -> None:
         while not ended.is_set():
