@@ -112,7 +112,8 @@ class _End(asyncio.Protocol):
         self._kept.clear()
         self._link.ends.discard(self)
         if self._transport is not None:
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            if not self._transport.is_closing():
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._transport.abort()
         if self.other is not None and self.other in self._link.ends:
             self.other.abort()

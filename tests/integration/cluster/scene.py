@@ -12,6 +12,7 @@ from random import SystemRandom
 from types import TracebackType
 from typing import Any, Final, Self
 
+from holdfast.client import Client
 from holdfast_placement.table import partition_of
 from holdfast_sidecar.compose import existing_store
 from holdfast_sidecar.config import load_config
@@ -26,15 +27,22 @@ from tests.integration.placement.replicas import Replicas
 from tests.support.checker import Disruption
 from tests.support.etcd import Etcd
 from tests.support.procs import Child, wait_until
+from tests.support.workload import Sum
 
 LEASE_S: Final = 1.0
 GRACE_NS: Final = 5_000_000_000  # after a change of owners: sending again what was in flight
-REST_S: Final = 90.0
+PATIENT_LEASE_S: Final = 5.0  # for what must not be disturbed: a busy machine makes nobody silent for so long
+REST_S: Final = 240.0  # deadlines are for what never comes, however busy the machine is
+OWNED_S: Final = 90.0
+EXTRA: Final = "extra-"  # begins the ids of instances that are not in the plan
+BUSY: Final = 30  # commits
 _PAGE: Final = 500
 
 
 class Cluster:
     """`span_s`: over how many seconds instances are started. Logs and journals stay in the folder."""
+
+    unplanned: tuple[str, ...] = (EXTRA,)
 
     def __init__(
         self,
@@ -47,6 +55,7 @@ class Cluster:
         instances: int = 68,
         span_s: float = 6.0,
         seed: int | None = None,
+        lease_s: float = LEASE_S,
     ) -> None:
         self.folder = folder
         self.span_s = span_s
@@ -57,8 +66,10 @@ class Cluster:
         self.hosts: list[Member] = []
         self.apps: list[App] = []
         self.disruptions: list[Disruption] = []
+        self.lease_s = lease_s
         self.rest_s = REST_S
         self.evidence: Evidence | None = None  # once there is a verdict
+        self._extra = 0
         self._wanted = (hosts, placements, instances)
         self._placement: Replicas | None = None
         self._client: Child | None = None
@@ -74,7 +85,7 @@ class Cluster:
         self.ground.start()
         self.store_has_started()
         self.etcd.start()
-        settings = {"lease": f"{LEASE_S:g}s"}
+        settings = {"lease": f"{self.lease_s:g}s"}
         etcds = [self.reach(f"etcd-{number}", address) for number, address in enumerate(self.etcd.endpoints)]
         self._placement = Replicas(etcds, number=placements, settings=settings)
         for replica in self.placement.all:
@@ -128,7 +139,7 @@ class Cluster:
         apps: Sequence[dict[str, Any]] = self.placement[replica].state()["apps"]
         return {host["id"]: host["partitions"] for app in apps for host in app["hosts"]}
 
-    def wait_owned(self, *hosts: Member, timeout: float = 30.0) -> None:
+    def wait_owned(self, *hosts: Member, timeout: float = OWNED_S) -> None:
         """These hosts, or all, have fenced every partition and share them."""
         among = hosts or tuple(self.hosts)
 
@@ -138,6 +149,20 @@ class Cluster:
 
         names = ", ".join(host.name for host in among)
         wait_until(all_owned, f"all partitions owned by {names}", timeout=timeout)
+
+    def wait_busy(self) -> None:
+        """The plan is under way."""
+        wait_until(lambda: sum(host.commits for host in self.hosts) > BUSY, f"{BUSY} commits", timeout=OWNED_S)
+
+    def complete_more(self) -> None:
+        """At each sidecar a new workflow is started and comes to its end."""
+        asyncio.run(self._complete_more())
+
+    async def _complete_more(self) -> None:
+        for host in self.hosts:
+            self._extra += 1
+            async with asyncio.timeout(OWNED_S), Client(host.address) as client:
+                await client.run("chain", Sum(seed=self._extra, count=3), id=f"{EXTRA}{self._extra}")
 
     @contextmanager
     def disturbing(self, what: str) -> Generator[None]:
@@ -173,7 +198,7 @@ class Cluster:
 
     def judge(self, found: Mapping[str, Stored]) -> Iterator[str]:
         """What is wrong with what lies in the store."""
-        self.evidence = Evidence(self.folder, self.plan, found, self.disruptions)
+        self.evidence = Evidence(self.folder, self.plan, found, self.disruptions, unplanned=self.unplanned)
         yield from self.evidence.violations()
 
     async def stored(self) -> Mapping[str, Stored]:

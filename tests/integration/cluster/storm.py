@@ -12,7 +12,7 @@ from holdfast_sidecar.compose import existing_store
 from holdfast_sidecar.core.state import Stored
 from tests.integration.cluster.objects_verdict import check_objects, read_objects
 from tests.integration.cluster.processes import Member
-from tests.integration.cluster.scene import Cluster
+from tests.integration.cluster.scene import EXTRA, Cluster
 from tests.integration.cluster.witness import PostgresWitness, RedisWitness, Seen, Witness
 from tests.integration.crash.grounds import PostgresGround
 from tests.support.checker import check_ended
@@ -25,6 +25,8 @@ _OBJECTS: Final = ("register-", "bag-")
 
 class Storm(Cluster):
     """Always three placements, three members of etcd, and four sidecars."""
+
+    unplanned = (EXTRA, *_OBJECTS)
 
     def __init__(self, folder: Path, *, store: str, instances: int, seconds: float, seed: int) -> None:
         super().__init__(
@@ -106,10 +108,10 @@ class Storm(Cluster):
             yield f"{wrote} commits of superseded owners were written"
 
     def judge(self, found: Mapping[str, Stored]) -> Iterator[str]:
-        planned = {one: stored for one, stored in found.items() if not one.startswith(_OBJECTS)}
-        yield from super().judge(planned)
-        for one in found.keys() - planned.keys():
-            yield from check_ended(found[one])
+        yield from super().judge(found)
+        for one, stored in found.items():
+            if one.startswith(_OBJECTS):
+                yield from check_ended(stored)
         yield from check_objects(read_objects(self.folder))
 
     def close(self) -> None:

@@ -28,18 +28,25 @@ from tests.support.checker import (
 
 
 class Evidence:
-    """Everything that a run leaves behind."""
+    """Everything that a run leaves behind. Instances whose ids begin with something `unplanned` are not looked at."""
 
     def __init__(
-        self, folder: Path, plan: Sequence[Planned], found: Mapping[str, Stored], disruptions: Sequence[Disruption]
+        self,
+        folder: Path,
+        plan: Sequence[Planned],
+        found: Mapping[str, Stored],
+        disruptions: Sequence[Disruption],
+        *,
+        unplanned: tuple[str, ...] = (),
     ) -> None:
         self.plan = {planned.id: planned for planned in plan}
-        self.found = found
+        self.found = {one: stored for one, stored in found.items() if not one.startswith(unplanned)}
         self.disruptions = disruptions
         self.acks = [msgspec.json.decode(line, type=Ack) for line in _lines(folder / "acks")]
         self.snapshots = [msgspec.json.decode(line, type=Snapshot) for line in _lines(folder / "snapshots")]
         journal = folder / "journal"
-        self.executions: list[Execution] = read_executions(journal.read_text() if journal.exists() else "")
+        executions: list[Execution] = read_executions(journal.read_text() if journal.exists() else "")
+        self.executions = [each for each in executions if not each.instance_id.startswith(unplanned)]
 
     def violations(self) -> Iterator[str]:
         yield from self._check_existence()
