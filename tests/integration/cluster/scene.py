@@ -35,7 +35,7 @@ PATIENT_LEASE_S: Final = 5.0  # for what must not be disturbed: a busy machine m
 REST_S: Final = 240.0  # deadlines are for what never comes, however busy the machine is
 OWNED_S: Final = 90.0
 EXTRA: Final = "extra-"  # begins the ids of instances that are not in the plan
-BUSY: Final = 30  # commits
+MORE: Final = 30  # commits, of some hundreds
 _PAGE: Final = 500
 
 
@@ -151,8 +151,16 @@ class Cluster:
         wait_until(all_owned, f"all partitions owned by {names}", timeout=timeout)
 
     def wait_busy(self) -> None:
-        """The plan is under way."""
-        wait_until(lambda: sum(host.commits for host in self.hosts) > BUSY, f"{BUSY} commits", timeout=OWNED_S)
+        """More of the plan is done than was when this was called, or all of it."""
+        wanted = self._commits() + MORE
+
+        def is_busy() -> bool:
+            return not self.client.is_running or self._commits() >= wanted
+
+        wait_until(is_busy, f"{MORE} more commits", timeout=OWNED_S)
+
+    def _commits(self) -> float:
+        return sum(host.commits for host in self.hosts)
 
     def complete_more(self) -> None:
         """At each sidecar a new workflow is started and comes to its end."""

@@ -25,7 +25,9 @@ from tests.support.checker import Disruption
 from tests.support.procs import Child, wait_until
 
 GRACE_NS: Final = 3_000_000_000  # after a restart: loading and sending again what was in flight
-REST_S: Final = 60.0
+REST_S: Final = 240.0  # a deadline for what never comes, however busy the machine is
+MORE: Final = 25  # turns, of some hundreds
+_TURNS: Final = "holdfast_turns_total"
 _PAGE: Final = 500
 
 
@@ -59,6 +61,18 @@ class Scene:
         app = App(self.folder, address, name=f"app{len(self.apps)}")
         self.apps.append(app)
         return app
+
+    def wait_busy(self) -> None:
+        """More of the plan is done than was when this was called, or all of it."""
+        wanted = self.sidecar.metric(_TURNS) + MORE
+
+        def is_busy() -> bool:
+            return not self.client.is_running or self.sidecar.metric(_TURNS) >= wanted
+
+        wait_until(is_busy, f"{MORE} more turns", timeout=REST_S)
+
+    def wait_workers(self, number: int) -> None:
+        wait_until(lambda: self.sidecar.metric("holdfast_workers") == number, f"{number} workers", timeout=REST_S)
 
     @contextmanager
     def disturbing(self, what: str) -> Generator[None]:
