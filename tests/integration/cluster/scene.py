@@ -196,17 +196,16 @@ class Cluster:
         for app in self.apps:
             app.close()
         for host in self.hosts:
-            if host.process.is_running and (code := host.process.terminate()):
+            if host.process.is_running and (code := host.process.terminate(timeout=OWNED_S)):
                 problems.append(f"{host.name}: expected to end with 0, found {code}")
-        evidence = Evidence(self.folder, self.plan, asyncio.run(self.stored()), self.disruptions)
-        print(evidence.facts())
-        problems += evidence.violations()
+        problems += self.judge(asyncio.run(self.stored()))
         problems += [line for line in self._complaints() if not any(text in line for text in allowed)]
         return [f"seed {self.seed}: {problem}" for problem in problems]
 
     def judge(self, found: Mapping[str, Stored]) -> Iterator[str]:
         """What is wrong with what lies in the store."""
         self.evidence = Evidence(self.folder, self.plan, found, self.disruptions, unplanned=self.unplanned)
+        print(self.evidence.facts())
         yield from self.evidence.violations()
 
     async def stored(self) -> Mapping[str, Stored]:
