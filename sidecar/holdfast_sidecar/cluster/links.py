@@ -61,6 +61,7 @@ class Links:
         self._peers: dict[str, Peer] = {}
         self._wakes: dict[str, asyncio.Event] = {}
         self._streams: dict[str, object] = {}
+        self._broken: dict[str, str] = {}  # why the last link to a peer broke, until there is another
         self._told = set[str]()  # why peers were refused, since the last table
         self._dialers: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -101,6 +102,7 @@ class Links:
 
     def _forget(self, host_id: str) -> None:
         del self._members[host_id]
+        self._broken.pop(host_id, None)
         dialer = self._dialers.pop(host_id, None)
         if dialer is not None:
             dialer.cancel()
@@ -122,8 +124,16 @@ class Links:
                     await call.write(encode_frame(Frame(greeting=self._greeting())))
                     await self._converse(host_id, call, call.write, backoff)
             except _EXPECTED as error:
-                _log.info("link to a peer ended", extra={"peer": host_id, "error": str(error)[:200]})
+                self._say_broken(host_id, error)
             await self._clock.sleep(backoff.next())
+
+    def _say_broken(self, host_id: str, error: Exception) -> None:
+        """Once for each cause in a row: a peer that is away, or refuses us, is called again every second."""
+        text = (error.details() or error.code().name) if isinstance(error, grpc.aio.AioRpcError) else str(error)
+        if self._broken.get(host_id) != text:
+            self._broken[host_id] = text
+            level = logging.WARNING if isinstance(error, BadFrame) else logging.INFO
+            _log.log(level, "link to a peer broke", extra={"peer": host_id, "error": text[:200]})
 
     # -- being called ----------------------------------------------------------------------------------------------
 
@@ -209,8 +219,7 @@ class Links:
                 del self._streams[host_id]
                 peer.broken()
         for failure in failures[:1]:
-            level = logging.WARNING if isinstance(failure, BadFrame) else logging.INFO
-            _log.log(level, "link to a peer broke", extra={"peer": host_id, "error": str(failure)[:200]})
+            self._say_broken(host_id, failure)
 
     async def _write_all(self, peer: Peer, wake: asyncio.Event, ended: asyncio.Event, write: Write) -> None:
         while not ended.is_set():
@@ -225,6 +234,7 @@ class Links:
 
     def _connected(self, host_id: str, peer: Peer, backoff: Backoff | None) -> None:
         peer.connected()
+        self._broken.pop(host_id, None)
         if backoff is not None:
             backoff.reset()
         self._router.peer_connected(host_id)
