@@ -20,6 +20,7 @@ from tests.support.network import Network
 from tests.support.procs import Child
 
 PLACEMENTS: Final = 3
+STORM_LEASE_S: Final = 2.0  # fifteen busy processes on two cores make nobody silent for so long
 _OBJECTS: Final = ("register-", "bag-")
 
 
@@ -30,7 +31,15 @@ class Storm(Cluster):
 
     def __init__(self, folder: Path, *, store: str, instances: int, seconds: float, seed: int) -> None:
         super().__init__(
-            folder, store=store, hosts=4, placements=PLACEMENTS, etcds=3, instances=instances, span_s=seconds, seed=seed
+            folder,
+            store=store,
+            hosts=4,
+            placements=PLACEMENTS,
+            etcds=3,
+            instances=instances,
+            span_s=seconds,
+            seed=seed,
+            lease_s=STORM_LEASE_S,
         )
         self.network = Network()
         self.lost = 0  # partitions given up because a commit was refused, by processes that are gone

@@ -9,8 +9,7 @@ from random import Random
 from typing import Final
 
 from tests.integration.cluster.processes import Member
-from tests.integration.cluster.scene import LEASE_S
-from tests.integration.cluster.storm import Storm
+from tests.integration.cluster.storm import STORM_LEASE_S, Storm
 from tests.support.procs import Child
 
 BETWEEN_S: Final = (0.3, 2.0)
@@ -227,7 +226,7 @@ class Torment:
     def _wait_owned_without(self, *gone: Member) -> None:
         self.storm.wait_owned(*(host for host in self.storm.hosts if host not in gone), timeout=OWNED_S)
 
-    def _while_away(self, seconds: float = 4 * LEASE_S) -> None:
+    def _while_away(self, seconds: float = 2.5 * STORM_LEASE_S) -> None:
         """Sometimes shorter than a lease, mostly longer."""
         time.sleep(self.rng.uniform(0, seconds))
 
