@@ -24,13 +24,12 @@ class Echo(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Echoing)
         self.port: int = self.server_address[1]
-        self.heard = bytearray()
+        self.heard = b""
 
 
 class _Echoing(socketserver.BaseRequestHandler):
-    server: Echo
-
     def handle(self) -> None:
+        assert isinstance(self.server, Echo)
         with suppress(ConnectionError):
             while data := self.request.recv(65536):
                 self.server.heard += data
