@@ -31,7 +31,8 @@ T = TypeVar("T")
 UNKNOWN: Final = "unknown"
 _LIMIT_S: Final = 30.0
 _KEPT_MAX: Final = 256 * 1024  # bytes on their way; whoever says more than fits has to wait
-_LOCAL_END: Final = {"/proc/net/tcp6": 44, "/proc/net/tcp": 20}  # columns of the local address
+_TABLES: Final = {"/proc/net/tcp6": 44, "/proc/net/tcp": 20}  # where the local address ends; gRPC's are of the sixth
+_TRIES: Final = 3
 _RESET: Final = struct.pack("ii", 1, 0)  # lingers no time: the other side sees a reset, not an end
 
 
@@ -289,12 +290,13 @@ class _Caller(_End):
 
 def _socket_at(port: int) -> str | None:
     """How /proc names the socket at that end. psutil tells the same, thirty times as slowly: too slow for a storm of
-    connections to somebody who is away."""
+    connections to somebody who is away. A table that changes while it is read may leave one out: it is read again."""
     wanted = f":{port:04X} "
-    for table in ("/proc/net/tcp6", "/proc/net/tcp"):  # gRPC's are of the sixth version, mapped
-        for line in Path(table).read_text().splitlines():
-            if wanted in line[: _LOCAL_END[table]]:
-                return f"socket:[{line.split()[9]}]"
+    for _ in range(_TRIES):
+        for table, end in _TABLES.items():
+            for line in Path(table).read_text().splitlines():
+                if wanted in line[:end] and (inode := line.split()[9]) != "0":  # 0: one that has ended and lingers
+                    return f"socket:[{inode}]"
     return None
 
 
