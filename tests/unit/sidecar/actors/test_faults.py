@@ -246,6 +246,24 @@ def test_a_fenced_commit_writes_nothing_and_gives_up_the_partition(house: House)
     assert isinstance(house.tell(event()).error, NotOwner)
 
 
+@pytest.mark.parametrize("fault", [FencedBy(), LoseAnswer(), FailBefore()])
+def test_what_a_worker_knows_beyond_the_store_is_forgotten_when_the_partition_goes(house: House, fault: Fault) -> None:
+    """Else it would go on from there when the instance comes back, though others have written another story."""
+    house.tell(start())
+    house.fail({"commit": [fault]})
+    house.turn(activity(0))
+    house.host.release([house.host.partition_of(ID)])
+    assert house.worker.forgotten == [ID]
+
+
+def test_what_a_worker_knows_is_forgotten_when_the_partition_goes_while_its_turn_is_written(house: House) -> None:
+    house.tell(start())
+    house.turn_soon(activity(0))
+    house.host.release([house.host.partition_of(ID)])
+    house.loop.settle()
+    assert house.worker.forgotten == [ID]
+
+
 def test_a_late_fence_of_an_earlier_ownership_leaves_the_present_one_alone(house: House) -> None:
     house.tell(start())
     house.fail({"commit": [None, FencedBy()]})
