@@ -144,7 +144,10 @@ class Node:
 
 
 async def _talk(connection: Connection, commands: Sequence[Command]) -> list[object]:
-    await connection.send_packed_command([_pack(command) for command in commands], check_health=False)
+    try:
+        await connection.send_packed_command([_pack(command) for command in commands], check_health=False)
+    except RuntimeError as error:  # uvloop's word for a connection that was closed under us
+        raise ConnectionError(str(error)) from error
     replies = list[object]()
     for _ in commands:
         try:
