@@ -117,7 +117,7 @@ class WorkflowActor:
         self._is_abandoned = True
         self._cancel_timers()
         self._turning.drop()
-        self._turning.forget_at_worker()  # it may have gone on from a turn that will never have been, or was written anew
+        self._turning.forget_at_worker()  # it may know a turn that will never have been
         self._sending.forget()
         waiting = [*self._waiting, *self._queue]
         self._waiting, self._queue = [], deque()
