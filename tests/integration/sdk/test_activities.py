@@ -199,7 +199,7 @@ async def test_an_activity_that_falls_silent_is_given_up(app: App, notes: Notes)
 
 @holdfast.workflow
 async def lively(ctx: Context) -> str:
-    return await ctx.call(Slow.keep_beating, 0.6, heartbeat=0.2)
+    return await ctx.call(Slow.keep_beating, 2.0, heartbeat=1.0)
 
 
 async def test_heartbeats_keep_an_activity_alive_beyond_its_bound(app: App, notes: Notes) -> None:
