@@ -213,8 +213,8 @@ class Network:
 
     # -- in the loop ---------------------------------------------------------------------------------------------------
 
-    def link_of(self, from_port: int, target: str) -> _Link:
-        link = self._links[self._who(from_port), target]
+    def link_of(self, from_port: int, entrance: int, target: str) -> _Link:
+        link = self._links[self._who(from_port, entrance), target]
         link.opened += 1
         return link
 
@@ -236,8 +236,8 @@ class Network:
         caller.release()  # also when it has ended meanwhile
         callee.release()
 
-    def _who(self, port: int) -> str:
-        wanted = _socket_at(port)
+    def _who(self, port: int, entrance: int) -> str:
+        wanted = _socket_at(port, entrance)
         for name, pid in self._pids.items():
             if wanted is not None and wanted in _sockets_of(pid()):
                 return name
@@ -274,7 +274,8 @@ class _Caller(_End):
         self._is_connecting = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._link = self._network.link_of(transport.get_extra_info("peername")[1], self._target)
+        caller, entrance = (transport.get_extra_info(end)[1] for end in ("peername", "sockname"))
+        self._link = self._network.link_of(caller, entrance, self._target)
         super().connection_made(transport)
         self.release()
 
@@ -288,15 +289,17 @@ class _Caller(_End):
             self._network.connect(self, self._link, self._port)
 
 
-def _socket_at(port: int) -> str | None:
-    """How /proc names the socket at that end. psutil tells the same, thirty times as slowly: too slow for a storm of
+def _socket_at(port: int, peer_port: int) -> str | None:
+    """How /proc names the socket at that end. Connections to other places may have the same port. psutil tells the same, thirty times as slowly: too slow for a storm of
     connections to somebody who is away. A table that changes while it is read may leave one out: it is read again."""
-    wanted = f":{port:04X} "
+    wanted, peer = f":{port:04X} ", f":{peer_port:04X}"
     for _ in range(_TRIES):
         for table, end in _TABLES.items():
             for line in Path(table).read_text().splitlines():
-                if wanted in line[:end] and (inode := line.split()[9]) != "0":  # 0: one that has ended and lingers
-                    return f"socket:[{inode}]"
+                if wanted in line[:end]:
+                    fields = line.split()
+                    if fields[2].endswith(peer) and fields[9] != "0":  # 0: one that has ended and lingers
+                        return f"socket:[{fields[9]}]"
     return None
 
 
