@@ -25,7 +25,10 @@ from tests.integration.cluster.torment import Torment
 
 REST_S: Final = 1_200.0  # for what is open at the end: a slow machine has a long queue then
 PROGRESS_S: Final = 5.0
-ALLOWED: Final = ("expected a heartbeat, heard nothing",)
+ALLOWED: Final = (
+    "expected a heartbeat, heard nothing",
+    "the id is held by the process",  # a sidecar that was killed is back before its lease has run out
+)
 
 
 @dataclass
