@@ -290,8 +290,9 @@ class _Caller(_End):
 
 
 def _socket_at(port: int, peer_port: int) -> str | None:
-    """How /proc names the socket at that end. Connections to other places may have the same port. psutil tells the same, thirty times as slowly: too slow for a storm of
-    connections to somebody who is away. A table that changes while it is read may leave one out: it is read again."""
+    """How /proc names the socket at that end. Connections to other places may have the same port. A table that changes
+    while it is read may leave one out: it is read again. psutil tells the same, thirty times as slowly: too slow for a
+    storm of connections to somebody who is away."""
     wanted, peer = f":{port:04X} ", f":{peer_port:04X}"
     for _ in range(_TRIES):
         for table, end in _TABLES.items():
