@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from holdfast_proto.codec import decode_event
 from holdfast_proto.history import EventReceived, Status, WorkflowCompleted, WorkflowStarted
+from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.stores.memory import MemoryStore
-from tests.simulation.disk import Violation
+from tests.simulation.disk import Violation, read
 from tests.simulation.process import BOUNDS
 from tests.simulation.program import activity_result
 from tests.support.checker import check_ended
 from tests.unit.sidecar.core import derive
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.stage import Stage
 
 
-def check_end(world: World) -> None:
-    problems = [*_instances(world), *_memory(world), *_clients(world)]
+def check_end(world: Stage, hosts: Sequence[Host], *, also: Sequence[str] = ()) -> None:
+    """`hosts` are those that live, `also` what else was found wrong."""
+    problems = [*_instances(world), *_clients(world), *also]
+    for host in hosts:
+        problems += _memory(host)
     if world.loop.failures:
         problems.append(f"a callback raised {world.loop.failures[0]}")
     if problems:
         raise Violation("; ".join(problems))
 
 
-def _instances(world: World) -> list[str]:
+def _instances(world: Stage) -> list[str]:
     """I3, I4: every instance has ended in a history without a gap, and nothing is left that stands for work."""
     problems = list[str]()
     store = MemoryStore(world.memory)
@@ -69,9 +73,8 @@ def _output(instance_id: str, started: object, end: WorkflowCompleted) -> list[s
     return []
 
 
-def _memory(world: World) -> list[str]:
+def _memory(host: Host) -> list[str]:
     """I6: what is idle costs nothing."""
-    host = world.processes[-1].host
     sizes = {
         "actors": host.actors - BOUNDS.idle_instances_max - BOUNDS.awake_instances_max,
         "activities": len(host.activities),
@@ -81,11 +84,12 @@ def _memory(world: World) -> list[str]:
         "turns": host.pool.running_turns,
         "stalled": len(host.stalled),
         "commits": host.committer.depth,
+        "watchers": len(host.watchers),
     }
     return [f"{size} {what} are left in memory" for what, size in sizes.items() if size > 0]
 
 
-def _clients(world: World) -> list[str]:
+def _clients(world: Stage) -> list[str]:
     """I3: whoever was told OK finds that it was so."""
     problems = list[str]()
     for client in world.clients:
@@ -96,7 +100,7 @@ def _clients(world: World) -> list[str]:
         view = client.view
         if view is None or view.end is None:
             problems.append(f"{client.id}: its client saw no end")
-        elif decode_event(view.end) != life.ends[-1]:
+        elif read(view.end) != life.ends[-1]:
             problems.append(f"{client.id}: its client saw another end")
         received = [event for event in life.history if isinstance(event, EventReceived)]
         if len({event.source for event in received}) != len(received):

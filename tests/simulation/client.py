@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import TYPE_CHECKING
 
 from holdfast_sidecar.actors.engine import Engine, StartRequest
@@ -13,13 +14,13 @@ from tests.simulation.disk import Life, Violation
 from tests.simulation.program import NAME, Plan, encode_plan, waits_of
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.stage import Stage
 
 PATIENCE = 4.0  # seconds for one call; then it is made again, as people do
 
 
 class Client:
-    def __init__(self, world: World, instance_id: str, plan: Plan) -> None:
+    def __init__(self, world: Stage, instance_id: str, plan: Plan) -> None:
         self._world = world
         self._rng = world.rng
         self.id = instance_id
@@ -84,9 +85,12 @@ class Client:
 
     async def _suspend(self) -> None:
         await self._pause(10.0)
-        await self._until_ok("suspend", lambda engine: engine.suspend(self.id, reason="audit"))
+        given_up = await self._until_ok("suspend", lambda engine: engine.suspend(self.id, reason="audit"))
         await self._pause(10.0)
         await self._until_ok("resume", lambda engine: engine.resume(self.id))
+        if given_up and self._world.lingers:  # one of them may have come behind the resume
+            await asyncio.sleep(self._world.lingers)
+            await self._until_ok("resume", lambda engine: engine.resume(self.id))
         record = self._world.memory.cells[self.id].record
         self._promise(not record.is_suspended, "the resume was acknowledged and is not kept")
 
@@ -101,24 +105,27 @@ class Client:
         async def wait(engine: Engine) -> None:
             self.view = await engine.wait(self.id, for_end=True)
 
-        await self._until_ok("wait", wait)
+        await self._until_ok("wait", wait, patience=self._world.wait_patience)
         self._promise(
             self.view is not None and self.view.record.status.is_terminal, "waited for an end and heard of none"
         )
+        self._world.check_wait(self.id)
 
     # -- how people call -------------------------------------------------------------------------------------------
 
-    async def _until_ok(self, what: str, call: Callable[[Engine], Awaitable[object]]) -> None:
-        """Again and again until it is answered; nobody knows what became of the calls before."""
-        while True:
+    async def _until_ok(
+        self, what: str, call: Callable[[Engine], Awaitable[object]], *, patience: float = PATIENCE
+    ) -> int:
+        """Again and again until it is answered. How many were not: nobody knows what became of those."""
+        for given_up in count():
             self.story = f"client of {self.id}: {what}"
             process = self._world.front()
             if process is None:
                 await asyncio.sleep(0.3)
                 continue
             try:
-                async with asyncio.timeout(PATIENCE):
-                    await call(process.engine)
+                async with asyncio.timeout(patience):
+                    await process.answer(call)
             except TimeoutError:
                 continue
             except HoldfastError as error:
@@ -127,7 +134,8 @@ class Client:
                 await asyncio.sleep(0.3)
                 continue
             self._world.note("client", f"{what} {self.id}: ok")
-            return
+            return given_up
+        raise AssertionError("nobody counts so far")
 
     async def _pause(self, seconds_max: float) -> None:
         try:

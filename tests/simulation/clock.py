@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 
 from holdfast_kit.clock import Handle
 from tests.simulation.loop import NANOS, SimLoop
@@ -38,7 +39,7 @@ class SimClock:
 
     def call_later_regardless(self, delay: float, fn: Callable[[], object]) -> None:
         """For what is out of the process's hands already: a packet on the wire arrives though its sender has died."""
-        self._loop.call_later(max(delay, 0.0), fn)
+        self._loop.call_later(max(delay, 0.0), fn, context=Context())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0.0))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 from holdfast_proto.codec import decode_event
@@ -41,6 +42,12 @@ _ANSWERED: dict[type[HistoryEvent], type[HistoryEvent]] = {
 }
 
 
+@lru_cache(maxsize=10_000)
+def read(data: bytes) -> HistoryEvent:
+    """The same bytes are read by many: by workers in each turn, by the journal, by checks. Events are values."""
+    return decode_event(data)
+
+
 class Violation(AssertionError):
     """Something that must never be."""
 
@@ -58,13 +65,15 @@ class Life:
     carried: set[str] = field(default_factory=set[str])  # of those that a new generation may see once more
     answered: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])  # (execution, seq), inbox included
     ends: list[WorkflowCompleted] = field(default_factory=list[WorkflowCompleted])
+    ended_at: float = 0.0
     is_ended: bool = False
     is_deleted: bool = False
 
 
 class Journal:
-    def __init__(self, note: Callable[[str, str], None]) -> None:
+    def __init__(self, note: Callable[[str, str], None], now: Callable[[], float] = lambda: 0.0) -> None:
         self._note = note
+        self._now = now
         self.lives: dict[str, Life] = {}
         self.fences: dict[int, int] = {}
         self.scheduled: set[tuple[str, str, int, bytes]] = set()  # (instance, execution, row, data) of activities
@@ -72,17 +81,13 @@ class Journal:
         self.children: set[tuple[str, str | None, int, int]] = set()  # (parent, execution, seq, row) ever scheduled
 
     def applied(self, commit: Commit) -> None:
-        if commit.epoch < self.fences.get(commit.partition, 0):
-            raise Violation(
-                f"{commit.instance_id}: written under epoch {commit.epoch} after epoch "
-                f"{self.fences[commit.partition]} had taken the partition"
-            )
+        _check_fence(commit, self.fences.get(commit.partition, 0))
         life = self.lives.setdefault(commit.instance_id, Life())
         if commit.record is None:
             self.lives[commit.instance_id] = Life(durable=life.durable, executions=life.executions, is_deleted=True)
             self._note(commit.instance_id, "deleted")
             return
-        events = [decode_event(data) for data in commit.history_append]
+        events = [read(data) for data in commit.history_append]
         if commit.resets_history:
             self._reset(life, commit)
         if commit.history_first != len(life.history):
@@ -94,7 +99,7 @@ class Journal:
         for event, data in zip(events, commit.history_append, strict=True):
             self._append(commit, life, event, data)
         life.durable.update(commit.inbox_append, commit.history_append)
-        for answer in (decode_event(data) for data in (*commit.inbox_append, *commit.history_append)):
+        for answer in (read(data) for data in (*commit.inbox_append, *commit.history_append)):
             if isinstance(answer, ActivityCompleted | ActivityFailed):
                 life.answered.add((life.execution_id, answer.seq))
         life.is_ended = commit.record.status.is_terminal
@@ -112,7 +117,7 @@ class Journal:
         life.carried = set()
         life.is_ended = False
         if not commit.history_append:  # a new generation, or another run: what waits in the inbox is its own
-            waiting = (decode_event(data) for data in commit.inbox_append)
+            waiting = (read(data) for data in commit.inbox_append)
             life.carried = {event.source for event in waiting if isinstance(event, EventReceived)}
 
     def _append(self, commit: Commit, life: Life, event: HistoryEvent, data: bytes) -> None:
@@ -134,7 +139,18 @@ class Journal:
             self.children.add((who, life.execution_id, event.seq, row))
         if isinstance(event, WorkflowCompleted):
             life.ends.append(event)
+            life.ended_at = self._now()
         history.append(event)
+
+
+def _check_fence(commit: Commit, fence: int) -> None:
+    """Who writes has raised the fence to its own epoch before, and nobody has raised it since."""
+    if commit.epoch < fence:
+        raise Violation(
+            f"{commit.instance_id}: written under epoch {commit.epoch} after epoch {fence} had taken the partition"
+        )
+    if commit.epoch > fence:
+        raise Violation(f"{commit.instance_id}: written under epoch {commit.epoch} before its fence, {fence}, was up")
 
 
 def _check_answer(who: str, history: Sequence[HistoryEvent], answer: HistoryEvent, asks: type[HistoryEvent]) -> None:
@@ -174,7 +190,7 @@ def _check_event(who: str, life: Life, event: EventReceived) -> None:
 def _line(commit: Commit, events: Sequence[HistoryEvent]) -> str:
     assert commit.record is not None
     words = [f"+{_word(event)}" for event in events]
-    arrived = [f"inbox+{_word(decode_event(data))}" for data in commit.inbox_append]
+    arrived = [f"inbox+{_word(read(data))}" for data in commit.inbox_append]
     status = commit.record.status.name.lower()
     generation = f" g{commit.record.generation}" if commit.record.generation > 1 else ""
     return " ".join([f"v{commit.record.version}{generation} {status}", *words, *arrived])

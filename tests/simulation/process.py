@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import Any, Protocol, TypeAlias
 
@@ -64,7 +64,7 @@ class SimRouter(LocalRouter):
         self._weather = weather
 
     def send(self, message: Message, reply: Reply, *, delay: float = 0.1) -> None:
-        self._check(message)
+        check_departure(message, self._journal)
         rng, weather = self._rng, self._weather
         if rng.random() < weather.duplicates:
             self._clock.call_later(rng.random() * 3, lambda: self._deliver(message, no_reply, delay))
@@ -76,19 +76,22 @@ class SimRouter(LocalRouter):
     def _deliver(self, message: Message, reply: Reply, delay: float) -> None:
         super().send(message, reply, delay=delay)
 
-    def _check(self, message: Message) -> None:
-        if isinstance(message, ActivityAnswer) or encode_message(message) in self._journal.outbox:
-            return
-        if isinstance(message, StartChild) and self._is_scheduled(message):
-            return
-        raise Violation(f"{type(message).__name__} to {message.instance_id} left before it was durable")
 
-    def _is_scheduled(self, message: StartChild) -> bool:
-        started = decode_event(message.event)
-        parent = started.parent if isinstance(started, WorkflowStarted) else None
-        if parent is None:
-            return False
-        return (parent.instance_id, parent.execution_id, parent.seq, parent.row) in self._journal.children
+def check_departure(message: Message, journal: Journal) -> None:
+    """I2: whatever leaves an instance was durable before."""
+    if isinstance(message, ActivityAnswer) or encode_message(message) in journal.outbox:
+        return
+    if isinstance(message, StartChild) and _is_scheduled(message, journal):
+        return
+    raise Violation(f"{type(message).__name__} to {message.instance_id} left before it was durable")
+
+
+def _is_scheduled(message: StartChild, journal: Journal) -> bool:
+    started = decode_event(message.event)
+    parent = started.parent if isinstance(started, WorkflowStarted) else None
+    if parent is None:
+        return False
+    return (parent.instance_id, parent.execution_id, parent.seq, parent.row) in journal.children
 
 
 class Process:
@@ -164,6 +167,10 @@ class Process:
                         return
                 except StoreError:
                     await self.clock.sleep(0.2)
+
+    async def answer(self, call: Callable[[Engine], Awaitable[object]]) -> None:
+        """A client calls."""
+        await call(self.engine)
 
     # -- life ------------------------------------------------------------------------------------------------------
 

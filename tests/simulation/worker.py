@@ -7,7 +7,7 @@ from random import Random
 from typing import Protocol
 
 from holdfast_proto.actions import Action, ScheduleActivity, Stall
-from holdfast_proto.codec import decode_event, encode_event
+from holdfast_proto.codec import encode_event
 from holdfast_proto.history import (
     ActivityCompleted,
     ActivityFailed,
@@ -23,7 +23,7 @@ from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, Reply, Tur
 from holdfast_sidecar.core.messages import ActivityAnswer
 from holdfast_sidecar.core.turn import TurnResult
 from tests.simulation.clock import SimClock
-from tests.simulation.disk import Journal, Violation
+from tests.simulation.disk import Journal, Violation, read
 from tests.simulation.program import activity_result, play
 
 
@@ -104,7 +104,7 @@ class SimWorker:
         self.forget(task.instance_id)
         if is_stalling:
             return TurnResult(actions=[Stall(reason=StallReason.VERSION_NOT_AVAILABLE)])
-        events = [decode_event(data) for data in (*task.history[: task.past_count], *task.new)]
+        events = [read(data) for data in (*task.history[: task.past_count], *task.new)]
         result = play(events)
         self._remember(task.instance_id, task.execution_id, events, result.actions)
         return result
