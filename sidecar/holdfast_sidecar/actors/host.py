@@ -100,12 +100,17 @@ class Host:
         return len(self._actors)
 
     async def acquire(self, partitions: Sequence[int], epoch: int) -> Sequence[int]:
-        """Raises the fences, then serves the partitions: nobody else can write to them from here on."""
+        """Raises the fences, then serves the partitions: nobody else can write to them from here on. None is served
+        when this fails."""
         held = await self.store.acquire(partitions, epoch)
         self.release([partition for partition in held if self._epochs.get(partition, epoch) != epoch])
         for partition in held:
             self._epochs[partition] = epoch
-        await self.reminders.add(held)
+        try:
+            await self.reminders.add(held)
+        except BaseException:  # whoever asked does not know that they are held here, and would never give them back
+            self.release([partition for partition in held if self._epochs.get(partition) == epoch])
+            raise
         self.reminders.remove([partition for partition in held if partition not in self._epochs])  # lost meanwhile
         return held
 

@@ -13,6 +13,7 @@ from holdfast_sidecar.actors.workflow import FAILURES_MAX
 from holdfast_sidecar.core.errors import Kind, NotOwner, StorageFull, Unavailable
 from holdfast_sidecar.core.messages import Purge
 from holdfast_sidecar.core.state import View
+from holdfast_sidecar.stores.contract import StoreError
 from holdfast_sidecar.stores.faults import FailBefore, Fault, FencedBy, LoseAnswer
 from tests.unit.sidecar.actors.house import House
 from tests.unit.sidecar.core.stage import ID, RESUME, SECOND, SUSPEND, TERMINATE, activity, event, start, timer
@@ -262,6 +263,16 @@ def test_what_a_worker_knows_is_forgotten_when_the_partition_goes_while_its_turn
     house.host.release([house.host.partition_of(ID)])
     house.loop.settle()
     assert house.worker.forgotten == [ID]
+
+
+def test_a_takeover_that_fails_half_way_leaves_nothing_served(house: House) -> None:
+    """The fence is up, the reminders could not be read: whoever asked tries again, here or elsewhere."""
+    partition = house.host.partition_of(ID)
+    house.host.release([partition])
+    house.fail({"due": [FailBefore()]})
+    with pytest.raises(StoreError):
+        house.loop.run_until_complete(house.host.acquire([partition], house.epoch + 1))
+    assert partition not in house.host.owned
 
 
 def test_a_late_fence_of_an_earlier_ownership_leaves_the_present_one_alone(house: House) -> None:
