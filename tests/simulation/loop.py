@@ -31,9 +31,23 @@ class _Jump:
         return []
 
 
+class _Task(asyncio.Task[Any]):
+    """Task groups keep their tasks in a set and cancel them in its order: with a number for a hash that is the same in
+    every run, with an address it is not."""
+
+    def __init__(self, *args: Any, number: int, **kwargs: Any) -> None:
+        self._number = number
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class SimLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
+        self._tasks_made = 0
+        self.set_task_factory(self._new_task)
         self._now_ns = 0
         self._selector = _Jump(self)
         self._clock_resolution = 1 / NANOS
@@ -41,6 +55,10 @@ class SimLoop(asyncio.BaseEventLoop):
         self._rests = False
         self.failures: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.failures.append(context))
+
+    def _new_task(self, loop: Any, what: Any, **kwargs: Any) -> Any:
+        self._tasks_made += 1
+        return _Task(what, loop=loop, number=self._tasks_made, **kwargs)
 
     # -- what asyncio asks for -------------------------------------------------------------------------------------
 

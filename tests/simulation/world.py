@@ -1,6 +1,6 @@
 """One sidecar at a time: processes that crash and are replaced or usurped, a store that fails, workers, clients.
 
-    calm start -> weather: faults, crashes, usurpers, workers that come and go -> the sky clears -> all must end well
+calm start -> weather: faults, crashes, usurpers, workers that come and go -> the sky clears -> all must end well
 """
 
 from __future__ import annotations
@@ -35,11 +35,8 @@ class Climate:
 
     def fair(self) -> Climate:
         """The same without anything that goes wrong."""
-        return replace(
-            self,
-            **dict.fromkeys(("fails", "loses", "cuts", "late", "duplicates", "delays", "gives_back", "stalls"), 0.0),
-            seconds_max=0.05,
-        )
+        calm = replace(self, fails=0.0, loses=0.0, cuts=0.0, late=0.0, seconds_max=0.05)
+        return replace(calm, duplicates=0.0, delays=0.0, gives_back=0.0, stalls=0.0)
 
 
 MakeProcess = Callable[..., Process]
@@ -48,7 +45,7 @@ MakeProcess = Callable[..., Process]
 class Sky:
     """The climate of the moment; every process reads it through this one object."""
 
-    def __init__(self, climate: Climate) -> None:
+    def __init__(self, climate: object) -> None:
         self.now = climate
 
     def __getattr__(self, name: str) -> float:

@@ -120,6 +120,7 @@ class Host:
         for partition in gone:
             del self._epochs[partition]
         self.reminders.remove(tuple(gone))
+        self.stalled = {instance_id for instance_id in self.stalled if self.partition_of(instance_id) not in gone}
         for actor in [actor for actor in self._actors.values() if actor.place.partition in gone]:
             self._drop(actor)
             actor.abandon(NotOwner(f"partition {actor.place.partition} moved to another host"))

@@ -79,7 +79,7 @@ class _Handle(asyncio.Handle):
     def _run(self) -> None:
         machine = self._context.get(_machine)
         if machine is None or machine.admits(self):
-            super()._run()  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] # asyncio's own
+            super()._run()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] # asyncio's own
 
 
 class _TimerHandle(asyncio.TimerHandle):
@@ -90,7 +90,7 @@ class _TimerHandle(asyncio.TimerHandle):
     def _run(self) -> None:
         machine = self._context.get(_machine)
         if machine is None or machine.admits(self):
-            super()._run()  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] # asyncio's own
+            super()._run()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] # asyncio's own
 
 
 class MachineLoop(SimLoop):
@@ -107,7 +107,7 @@ class MachineLoop(SimLoop):
         self._ready.append(handle)
         return handle
 
-    def call_at(
+    def call_at(  # type: ignore[override]  # typed with less
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         timer = _TimerHandle(when, callback, args, self, context)

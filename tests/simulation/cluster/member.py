@@ -1,11 +1,10 @@
-"""One sidecar of a simulated cluster: the real host, engine, links, placement stream, ownership and router, on a machine."""
+"""One sidecar of a simulated cluster: the real host, engine, links, placement stream, ownership and router."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Any
 
 from holdfast_kit.ids import SeededIds
 from holdfast_placement.table import Table
@@ -23,9 +22,9 @@ from tests.simulation.cluster.network import Network, Place
 from tests.simulation.cluster.placement import APP, Placement
 from tests.simulation.cluster.witness import Witness
 from tests.simulation.disk import Disk, Journal
+from tests.simulation.loop import NANOS
 from tests.simulation.process import BOUNDS, Weather
 from tests.simulation.worker import SimWorker
-from tests.simulation.loop import NANOS
 
 
 class SimNode(ClusterNode):

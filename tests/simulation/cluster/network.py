@@ -113,9 +113,7 @@ class Line:
         if listener is None or listener[0].machine.is_off:
             self.fail(unavailable(f"nobody is at {self._address}"))
         elif network.is_cut(self.near.place, listener[0]) or network.is_cut(listener[0], self.near.place):
-            self._loop.call_later(
-                1.0, self.fail, unavailable(f"{self._address} does not answer"), context=nobodys()
-            )
+            self._loop.call_later(1.0, self.fail, unavailable(f"{self._address} does not answer"), context=nobodys())
         elif not self.is_over:
             self._answer(*listener)
 
@@ -225,9 +223,7 @@ class Context:
 class Call:
     """What a caller holds of its stream."""
 
-    def __init__(
-        self, line: Line, serializer: Callable[[Any], bytes], deserializer: Callable[[bytes], Any]
-    ) -> None:
+    def __init__(self, line: Line, serializer: Callable[[Any], bytes], deserializer: Callable[[bytes], Any]) -> None:
         self._line = line
         self._serializer = serializer
         self._deserializer = deserializer

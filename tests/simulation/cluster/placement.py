@@ -18,7 +18,7 @@ from holdfast_placement.keys import FloorPlace, Keys, MemberPlace, TablePlace
 from holdfast_placement.plan import Situation, next_table, situation
 from holdfast_placement.records import Member, decode_member, encode_member, encode_table
 from holdfast_placement.session import parse, refusal
-from holdfast_placement.table import AppKey, Table, encode, empty
+from holdfast_placement.table import AppKey, Table, empty, encode
 from holdfast_placement.view import Entry, View
 from holdfast_proto.v1 import placement_pb2 as pb
 from tests.simulation.cluster.etcd import Away, Etcd
@@ -71,7 +71,6 @@ class Placement:
         for leader in leaders:
             self.replicas[leader].consider()
 
-
     def etcd_back(self) -> None:
         self.note("etcd", "back")
         self.etcd.come_back()
@@ -93,9 +92,7 @@ class Placement:
 
 
 class Replica:
-    def __init__(
-        self, number: int, placement: Placement, loop: MachineLoop, network: Network, partitions: int
-    ) -> None:
+    def __init__(self, number: int, placement: Placement, loop: MachineLoop, network: Network, partitions: int) -> None:
         self.number = number
         self.name = f"p{number}"
         self.address = f"{self.name}:7000"

@@ -1,4 +1,4 @@
-"""Between a host and its router: asks of everything that leaves whether it was durable first, delays it, sends it twice.
+"""Between a host and its router: asks of all that leaves whether it was durable first, delays it, sends it twice.
 
 And of every turn: may this host start one? It may while placement hears it, or when nobody at all is heard.
 """

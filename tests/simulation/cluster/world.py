@@ -1,6 +1,6 @@
 """A cluster from a seed: several sidecars at once, placement, a network between them, one store that all of them share.
 
-    calm start -> disasters (see `disasters`) -> the sky clears -> all must end well, now and then without placement
+calm start -> disasters (see `disasters`) -> the sky clears -> all must end well, now and then without placement
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tests.simulation.world import Sky
 SETTLED_AFTER = 12.0  # seconds from the clear sky until leases, tables and links are as they should be
 ENOUGH = 2  # hosts that a cluster has in the end, at least
 HOST_IDS = "abcde"
+STORMY = Climate()
 
 
 class ClusterWorld(Stage):
@@ -34,7 +35,7 @@ class ClusterWorld(Stage):
         self,
         seed: int,
         *,
-        climate: Climate = Climate(),
+        climate: Climate = STORMY,
         member: type[Member] = Member,
         network: type[Network] = Network,
         placement: type[Placement] = Placement,
@@ -48,9 +49,7 @@ class ClusterWorld(Stage):
         self._workers = 0
         self._boots = dict.fromkeys(HOST_IDS, 0)
         self.network = network(self.loop, rng=self.rng, roads=self.sky)
-        self.placement = placement(
-            self.loop, self.network, rng=self.rng, partitions=climate.partitions, note=self.note
-        )
+        self.placement = placement(self.loop, self.network, rng=self.rng, partitions=climate.partitions, note=self.note)
         self.shared = Cluster(
             self.loop,
             disk=self._disk,

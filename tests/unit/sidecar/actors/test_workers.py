@@ -322,6 +322,13 @@ def test_a_stalled_instance_can_be_terminated_and_is_forgotten(house: House) -> 
     assert house.host.stalled == set()
 
 
+def test_a_stalled_instance_of_a_partition_that_goes_is_forgotten(house: House) -> None:
+    house.tell(start())
+    house.turn(Stall(reason=StallReason.NONDETERMINISM))
+    house.host.release([house.host.partition_of(ID)])
+    assert house.host.stalled == set()
+
+
 def test_a_paused_host_starts_no_turn_until_it_goes_on(house: House) -> None:
     house.host.pause(is_paused=True)
     assert house.tell(start()).is_ok
