@@ -184,6 +184,7 @@ class Links:
         """Until either side is gone. A newer stream of the same peer takes the place of an older one."""
         peer, wake, stream = self._peers[host_id], self._wakes[host_id], object()
         self._streams[host_id] = stream
+        wake.set()  # whoever wrote to the older one ends: what it took from here on would be lost with it
         if peer.is_connected:
             peer.broken()
         ended = asyncio.Event()
@@ -192,7 +193,7 @@ class Links:
         async def read() -> None:
             try:
                 async for data in frames:
-                    if self._streams.get(host_id) is not stream:
+                    if self._is_old(host_id, stream):
                         return
                     frame = decode_frame(data)
                     if frame.greeting is not None and not peer.is_connected:
@@ -210,19 +211,22 @@ class Links:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(read())
                 try:
-                    await self._write_all(peer, wake, ended, write)
+                    await self._write_all(peer, wake, lambda: ended.is_set() or self._is_old(host_id, stream), write)
                 except _EXPECTED as error:
                     failures.append(error)
                 reader.cancel()
         finally:
-            if self._streams.get(host_id) is stream:
+            if not self._is_old(host_id, stream):
                 del self._streams[host_id]
                 peer.broken()
         for failure in failures[:1]:
             self._say_broken(host_id, failure)
 
-    async def _write_all(self, peer: Peer, wake: asyncio.Event, ended: asyncio.Event, write: Write) -> None:
-        while not ended.is_set():
+    def _is_old(self, host_id: str, stream: object) -> bool:
+        return self._streams.get(host_id) is not stream
+
+    async def _write_all(self, peer: Peer, wake: asyncio.Event, has_ended: Callable[[], bool], write: Write) -> None:
+        while not has_ended():
             frame = peer.next_frame() if peer.is_connected else None
             if frame is None:
                 wake.clear()

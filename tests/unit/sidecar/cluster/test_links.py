@@ -116,3 +116,18 @@ async def test_a_busy_link_that_falls_silent_is_quick_again(here: Here) -> None:
     await here.settle()
     here.ask(1)
     assert (await here.next()).items == 1
+
+
+async def test_a_stream_that_a_newer_one_replaced_takes_nothing_any_more(here: Here) -> None:
+    """It may not know for long that it is dead: what it took would be lost, and nobody would ever answer."""
+    newer = Stream()
+    async with asyncio.TaskGroup() as group:
+        accepting = group.create_task(here.links.accept(newer.frames(), cast("Context", newer)))
+        async with asyncio.timeout(5):
+            assert (await newer.written.get()).greeting is not None
+            assert (await newer.written.get()).hears_placement
+            for _ in range(4):
+                here.ask(1)
+                assert (await newer.written.get()).items == 1
+        assert here.stream.written.empty()
+        accepting.cancel()
