@@ -112,5 +112,5 @@ class MachineLoop(SimLoop):
     ) -> asyncio.TimerHandle:
         timer = _TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True
+        timer._scheduled = True  # pyright: ignore[reportPrivateUsage]  # as the loop's own does
         return timer

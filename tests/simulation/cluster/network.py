@@ -25,6 +25,10 @@ _NEXT = 1e-6  # seconds between two frames of one direction, so that they keep t
 Handler = Callable[[AsyncIterator[bytes], Any], Awaitable[None]]
 
 
+def _unseen(*_: object) -> None:
+    """Nobody looks at what is carried."""
+
+
 class Roads(Protocol):
     """How the wires are; each is a chance for every frame, or seconds."""
 
@@ -278,7 +282,7 @@ class Network:
         self.rng = rng
         self.listeners: dict[str, tuple[Place, Handler]] = {}
         self.lines: dict[Line, None] = {}  # in the order in which they were dialed
-        self.carried: Callable[[Place, Place, bytes], None] = lambda *_: None
+        self.carried: Callable[[Place, Place, bytes], None] = _unseen
         self._roads = roads
         self._cuts = set[tuple[str, str]]()
 

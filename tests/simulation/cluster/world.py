@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any, cast
 
 from tests.simulation.cluster import checker, disasters
 from tests.simulation.cluster.climate import Climate
 from tests.simulation.cluster.machine import MachineLoop
 from tests.simulation.cluster.member import Cluster, Member
-from tests.simulation.cluster.network import Network
+from tests.simulation.cluster.network import Network, Roads
 from tests.simulation.cluster.placement import Placement
 from tests.simulation.disk import Disk
+from tests.simulation.process import Weather
 from tests.simulation.stage import Stage
 from tests.simulation.world import Sky
 
@@ -48,7 +50,7 @@ class ClusterWorld(Stage):
         self._make = member
         self._workers = 0
         self._boots = dict.fromkeys(HOST_IDS, 0)
-        self.network = network(self.loop, rng=self.rng, roads=self.sky)
+        self.network = network(self.loop, rng=self.rng, roads=cast("Roads", self.sky))
         self.placement = placement(self.loop, self.network, rng=self.rng, partitions=climate.partitions, note=self.note)
         self.shared = Cluster(
             self.loop,
@@ -57,13 +59,13 @@ class ClusterWorld(Stage):
             network=self.network,
             placement=self.placement,
             rng=self.rng,
-            weather=self.sky,
+            weather=cast("Weather", self.sky),
             partitions=climate.partitions,
             note=self.note,
             spawned=self._tasks.append,
         )
 
-    def _disk(self, disk_type: type[Disk], **kwargs: object) -> Disk:
+    def _disk(self, disk_type: type[Disk], **kwargs: Any) -> Disk:
         make: Callable[..., Disk] = disk_type
         return make(self.memory, self.journal, rng=self.rng, late=self.sky.late, **kwargs)
 
