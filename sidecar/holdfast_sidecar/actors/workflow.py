@@ -153,8 +153,9 @@ class WorkflowActor:
         return self._committing or self._loading or self._retry is not None
 
     def _advance(self) -> None:
-        if not self._is_known and not self._may_guess_absence():
-            self._load()
+        if not self._is_known and (self._loading or not self._may_guess_absence()):
+            if not self._loading:  # the later one of two would bring back what was before the first one's commits
+                self._load()
             return
         if self._turning.result is not None:
             self._close_turn()
@@ -460,6 +461,8 @@ class WorkflowActor:
             self._retry = None
             self._advance()
 
+        if self._retry is not None:
+            self._retry.cancel()
         self._retry = self._host.clock.call_later(delay, again)
 
     def _cancel_timers(self) -> None:

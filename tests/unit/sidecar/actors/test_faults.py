@@ -14,7 +14,7 @@ from holdfast_sidecar.core.errors import Kind, NotOwner, StorageFull, Unavailabl
 from holdfast_sidecar.core.messages import Purge
 from holdfast_sidecar.core.state import View
 from holdfast_sidecar.stores.contract import StoreError
-from holdfast_sidecar.stores.faults import FailBefore, Fault, FencedBy, LoseAnswer
+from holdfast_sidecar.stores.faults import FailBefore, Fault, FencedBy, LoseAnswer, Slow
 from tests.unit.sidecar.actors.house import House
 from tests.unit.sidecar.core.stage import ID, RESUME, SECOND, SUSPEND, TERMINATE, activity, event, start, timer
 
@@ -222,6 +222,25 @@ def test_a_full_store_is_told_at_once(house: House) -> None:
     asked = house.tell(start())
     assert isinstance(asked.error, StorageFull)
     assert asked.error.kind is Kind.EXHAUSTED
+
+
+def test_a_sender_that_comes_again_when_refused_does_not_bring_back_what_is_outdated(house: House) -> None:
+    """It comes before the next try is set. Of two loads under way the later one would be outdated when it comes."""
+    house.tell(start())
+    house.turn(activity(0))
+    refused: list[object] = []
+
+    def comes_again(error: object) -> None:
+        if error is not None:
+            refused.append(error)
+            house.host.post(event(), comes_again)
+
+    house.fail({"commit": [FailBefore(), Slow(1.0)], "load": [*[FailBefore()] * (FAILURES_MAX - 1), Slow(20.0)]})
+    house.host.post(event(), comes_again)
+    house.advance(120.0)
+    assert refused
+    house.turn(COMPLETE)
+    assert house.status() is Status.COMPLETED
 
 
 def test_a_load_that_fails_is_tried_again(house: House) -> None:
