@@ -32,7 +32,7 @@ from tests.support.workload import Sum
 LEASE_S: Final = 1.0
 GRACE_NS: Final = 5_000_000_000  # after a change of owners: sending again what was in flight
 PATIENT_LEASE_S: Final = 5.0  # for what must not be disturbed: a busy machine makes nobody silent for so long
-REST_S: Final = 240.0  # deadlines are for what never comes, however busy the machine is
+REST_S: Final = 120.0  # deadlines are for what never comes, however busy the machine is
 OWNED_S: Final = 90.0
 EXTRA: Final = "extra-"  # begins the ids of instances that are not in the plan
 MORE: Final = 30  # commits, of some hundreds

@@ -25,7 +25,7 @@ from tests.support.checker import Disruption
 from tests.support.procs import Child, wait_until
 
 GRACE_NS: Final = 3_000_000_000  # after a restart: loading and sending again what was in flight
-REST_S: Final = 240.0  # a deadline for what never comes, however busy the machine is
+REST_S: Final = 120.0  # a deadline for what never comes, however busy the machine is
 MORE: Final = 25  # turns, of some hundreds
 _TURNS: Final = "holdfast_turns_total"
 _PAGE: Final = 500
