@@ -61,7 +61,7 @@ class Connection:
         self._early = b""
         self._decoder = Decoder(list_bytes_max=HEADER_BYTES_MAX)
         self._streams: dict[int, _Stream] = {}
-        self._last_id = 0  # highest that the peer (a client: we) opened
+        self._last_id = 0  # highest that the peer has opened
         self._next_id = 1
         self._block: tuple[int, int, bytearray] | None = None  # a header block whose frames are still coming
         self._window = frames.WINDOW  # that the peer still gives the connection
@@ -70,7 +70,7 @@ class Connection:
         self._taken = 0
         self._blocked: dict[int, _Stream] = {}
         self._futile = 0
-        self._is_closing = False
+        self._farewell_id: int | None = None  # highest that was taken when we said GOAWAY; it must never grow
         self._is_lost = False
         self._events: list[Event] = []
         self._out: list[bytes] = [frames.PREFACE] if is_client else []
@@ -230,9 +230,9 @@ class Connection:
     def _accept(self, stream_id: int) -> _Stream | None:
         if stream_id % 2 == 0:
             raise BrokenProtocol(Code.PROTOCOL_ERROR, f"stream {stream_id} is not a client's")
-        if self._is_closing:
-            return None  # GOAWAY said so
         self._last_id = stream_id
+        if self._farewell_id is not None:
+            return None  # it had not heard of it; what still comes on that stream is for nobody
         if len(self._streams) >= STREAMS_MAX:
             self._count_futile()
             self._out.append(frames.reset(stream_id, Code.REFUSED_STREAM))
@@ -406,8 +406,9 @@ class Connection:
 
     def close(self, code: Code = Code.NO_ERROR, why: str = "") -> None:
         """No new streams of the peer's from here on; those that are open go on."""
-        self._is_closing = True
-        self._out.append(frames.goaway(self._last_id, code, why))
+        if self._farewell_id is None:
+            self._farewell_id = self._last_id
+        self._out.append(frames.goaway(self._farewell_id, code, why))
 
     def _pump_all(self) -> None:
         """A frame of each in turn, so that no stream starves."""

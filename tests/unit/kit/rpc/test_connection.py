@@ -160,6 +160,15 @@ def test_after_a_farewell_new_streams_are_not_taken_and_old_ones_go_on() -> None
     assert server.receive(frames.frame(frames.DATA, 0, 1, b"more")) == [DataCame(1, b"more", ends=False)]
 
 
+def test_a_call_that_crosses_the_farewell_costs_the_others_nothing() -> None:
+    """Its caller had not heard yet: headers and data come together, and are for nobody."""
+    server = opened(served())
+    server.close()
+    crossing = frames.headers(3, REQUEST, ends=False) + frames.frame(frames.DATA, frames.END_STREAM, 3, b"hello")
+    assert server.receive(crossing + frames.reset(3, Code.CANCEL)) == []
+    assert server.receive(frames.frame(frames.DATA, 0, 1, b"more")) == [DataCame(1, b"more", ends=False)]
+
+
 HEADERS_1 = frames.headers(1, REQUEST, ends=True)
 BROKEN = {
     "no HTTP/2": (b"GET / HTTP/1.1\r\n", Code.PROTOCOL_ERROR),
