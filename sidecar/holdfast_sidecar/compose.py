@@ -320,6 +320,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 @asynccontextmanager
 async def bound_ports(config: Config, clock: Clock) -> AsyncGenerator[Ports]:
+    """Whoever lacks what serves them must hear it before the store is opened, or he would fence off who has it."""
+    with missing_extra("the HTTP server", "sidecar"):
+        import aiohttp  # noqa: F401  # pyright: ignore[reportUnusedImport]
     with listening("http", config.http_address, config.http_port) as listener:
         async with grpc_server.bound(
             address=config.grpc_address, port=config.grpc_port, clock=clock, api_token=config.api_token

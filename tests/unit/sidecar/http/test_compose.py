@@ -1,6 +1,7 @@
 """A sidecar put together in this process: it starts, says where, drains and ends."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,17 @@ async def test_what_keeps_it_from_starting_is_exit_code_2_and_one_line(
     assert lifetime.exit_code == ExitCode.MISUSED
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert line.startswith("cannot start: store sqlite")
+
+
+async def test_who_lacks_a_package_touches_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He could never serve what he would take from the one who does."""
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    config = load_config({**ANY_PORTS, "store": "", "data_dir": str(tmp_path / "data")})
+    lifetime = Lifetime()
+    async with asyncio.timeout(20):
+        await run(Sidecar(config).run, lifetime=lifetime, drain_limit=CLOSING)
+    assert lifetime.exit_code == ExitCode.MISUSED
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_database_has_a_name_of_its_own() -> None:
