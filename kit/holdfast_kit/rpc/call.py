@@ -6,9 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn, Protocol, TypeAlias
-
-from holdfast_kit.rpc.status import Aborted, Status
+from typing import Final, Protocol, TypeAlias
 
 
 class Call(Protocol):
@@ -31,10 +29,6 @@ class Call(Protocol):
     async def write(self, message: bytes, /) -> None:
         """Waits while the caller is slow to read."""
         ...
-
-
-def abort(status: Status, text: str) -> NoReturn:
-    raise Aborted(status, text)
 
 
 Unary: TypeAlias = Callable[[bytes, Call], Awaitable[bytes]]

@@ -53,19 +53,6 @@ def percent_encoded(text: str) -> str:
     return "".join(map(_octet, text.encode("utf-8", "replace")))
 
 
-def percent_decoded(text: str) -> str:
-    raw, at = bytearray(), 0
-    while at < len(text):
-        digits = text[at + 1 : at + 3]
-        if text[at] == "%" and len(digits) == 2 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
-            raw.append(int(digits, 16))
-            at += 3
-        else:
-            raw += text[at].encode("utf-8", "replace")
-            at += 1
-    return raw.decode("utf-8", "replace")
-
-
 @lru_cache(maxsize=256)
 def _octet(byte: int) -> str:
     return chr(byte) if 0x20 <= byte <= 0x7E and byte != 0x25 else f"%{byte:02X}"

@@ -188,6 +188,7 @@ async def test_headers_come_before_the_first_message() -> None:
         many: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream("/s/Silent", None, None)
         call = many(b"")
         await call.initial_metadata()
+        assert not call.done()
         call.cancel()
         await service.cancelled.wait()
 
