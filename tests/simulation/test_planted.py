@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
+from tests.simulation.cluster import planted as planted_in_clusters
+from tests.simulation.cluster.member import Member
+from tests.simulation.cluster.world import ClusterWorld
 from tests.simulation.disk import Violation
 from tests.simulation.planted import PLANTED
 from tests.simulation.process import Process
+from tests.simulation.stage import Stage
 from tests.simulation.world import World
 
-WORLDS_MAX = 150
+WORLDS_MAX, CLUSTERS_MAX = 150, 100
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_is_noticed(bug: type[Process]) -> None:
-    assert any(_goes_wrong(seed, bug) for seed in range(WORLDS_MAX))
+    assert any(_goes_wrong(lambda seed: World(seed, process=bug), seed) for seed in range(WORLDS_MAX))
 
 
-def _goes_wrong(seed: int, bug: type[Process]) -> bool:
+@pytest.mark.parametrize("bug", planted_in_clusters.PLANTED, ids=lambda bug: bug.__name__)
+def test_a_bug_planted_in_a_cluster_is_noticed(bug: type[Member]) -> None:
+    assert any(_goes_wrong(lambda seed: ClusterWorld(seed, member=bug), seed) for seed in range(CLUSTERS_MAX))
+
+
+def _goes_wrong(make: Callable[[int], Stage], seed: int) -> bool:
     try:
-        World(seed, process=bug).run()
+        make(seed).run()
     except Violation:
         return True
     return False

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from tests.simulation.world import World
@@ -12,12 +9,7 @@ from tests.simulation.world import World
 WORLDS, CHUNK = 200, 20
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Hosts in bad weather have much to say."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("start", range(0, WORLDS, CHUNK))

@@ -6,51 +6,29 @@ calm start -> weather: faults, crashes, usurpers, workers that come and go -> th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests.simulation.checker import check_end
+from tests.simulation.climate import Hazards, Sky, fair
 from tests.simulation.process import Process
 from tests.simulation.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class Climate:
-    """How bad it gets. Chances are per call, rates per second."""
+class Climate(Hazards):
+    """Rates of disasters are per second."""
 
     instances_max: int = 8
     seconds: float = 12.0
     fails: float = 0.03
     loses: float = 0.03
-    cuts: float = 0.02
-    late: float = 0.02
-    duplicates: float = 0.05
-    delays: float = 0.1
-    gives_back: float = 0.02
-    stalls: float = 0.02
-    fuses: float = 0.5
     seconds_max: float = 1.0
     crashes: float = 0.3
     usurpers: float = 0.1
     partings: float = 0.3
 
-    def fair(self) -> Climate:
-        """The same without anything that goes wrong."""
-        calm = replace(self, fails=0.0, loses=0.0, cuts=0.0, late=0.0, seconds_max=0.05)
-        return replace(calm, duplicates=0.0, delays=0.0, gives_back=0.0, stalls=0.0)
-
 
 MakeProcess = Callable[..., Process]
-
-
-class Sky:
-    """The climate of the moment; every process reads it through this one object."""
-
-    def __init__(self, climate: object) -> None:
-        self.now = climate
-
-    def __getattr__(self, name: str) -> float:
-        value: float = getattr(self.now, name)
-        return value
 
 
 class World(Stage):
@@ -137,7 +115,7 @@ class World(Stage):
 
     def clear_up(self) -> None:
         """One process for good, and a worker."""
-        self.sky.now = self.climate.fair()
+        self.sky.now = fair(self.climate)
         for process in self.processes:
             process.clear()
         if self.front() is not self.processes[-1]:

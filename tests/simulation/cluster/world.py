@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+from tests.simulation.climate import Sky, fair
 from tests.simulation.cluster import checker, disasters
 from tests.simulation.cluster.climate import Climate
 from tests.simulation.cluster.machine import MachineLoop
@@ -18,7 +19,6 @@ from tests.simulation.cluster.placement import Placement
 from tests.simulation.disk import Disk
 from tests.simulation.process import Weather
 from tests.simulation.stage import Stage
-from tests.simulation.world import Sky
 
 SETTLED_AFTER = 12.0  # seconds from the clear sky until leases, tables and links are as they should be
 ENOUGH = 2  # hosts that a cluster has in the end, at least
@@ -111,7 +111,7 @@ class ClusterWorld(Stage):
         disasters.plan(self)
 
     def clear_up(self) -> None:
-        self.sky.now = self.climate.fair()
+        self.sky.now = fair(self.climate)
         self.cleared_at = self.loop.time()
         self.network.heal_all()
         self.placement.recover()
