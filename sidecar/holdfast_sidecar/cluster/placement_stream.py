@@ -109,7 +109,7 @@ class PlacementStream:
         if wanted == self._wants_to_serve or self._is_leaving:
             return
         self._wants_to_serve = wanted
-        self._say(pb.FromHost(serve=pb.Serve()) if wanted else pb.FromHost(leaving=pb.Leaving()))
+        self._say_wish(to_serve=wanted)
 
     def fenced(self, partition: int, *, epoch: int, fence: int) -> None:
         """The store refused our `epoch`; its fence is at most about `fence`."""
@@ -118,7 +118,7 @@ class PlacementStream:
     def give_up_partitions(self) -> None:
         """The first half of a planned leave; the next tables give our partitions to others."""
         self._is_leaving = True
-        self._say(pb.FromHost(leaving=pb.Leaving()))
+        self._say_wish(to_serve=False)
 
     async def leave(self, limit: float) -> bool:
         """The second half. False when placement did not answer in time: then the lease has to run out."""
@@ -131,6 +131,9 @@ class PlacementStream:
         except TimeoutError:
             return False
         return True
+
+    def _say_wish(self, *, to_serve: bool) -> None:
+        self._say(pb.FromHost(serve=pb.Serve()) if to_serve else pb.FromHost(leaving=pb.Leaving()))
 
     def _say(self, message: pb.FromHost) -> None:
         if self.state is not State.AWAY and not self._out.full():
@@ -213,10 +216,11 @@ class PlacementStream:
         self._sent_at.clear()
         yield pb.FromHost(hello=self._hello())
         seq = 0
-        next_beat = self._clock.monotonic()
+        next_beat = 0.0
         while True:
-            wait = next_beat - self._clock.monotonic()
-            if wait <= 0:
+            # The welcome names the pace; it also says something, which ends the wait for it.
+            wait = None if self.state is State.AWAY else next_beat - self._clock.monotonic()
+            if wait is not None and wait <= 0:
                 seq += 1
                 self._sent_at[seq] = self._clock.monotonic()
                 next_beat = self._sent_at[seq] + self._heartbeat
@@ -272,8 +276,8 @@ class PlacementStream:
         self.state = State.SERVING if self._wants_to_serve else State.MEMBER
         self._backoff.reset()
         self._told.clear()
-        if self._wants_to_serve and not self._is_leaving:
-            self._say(pb.FromHost(serve=pb.Serve()))  # a worker may have come after the Hello went out
+        # A worker may have come or gone after the Hello went out.
+        self._say_wish(to_serve=self._wants_to_serve and not self._is_leaving)
         _log.info("joined placement", extra={"replica": self.replica, "lease_s": self._lease})
 
     def _use(self, table: Table) -> None:

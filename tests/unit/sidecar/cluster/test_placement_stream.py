@@ -19,6 +19,7 @@ from tests.support.ports import free_port
 
 _ME = Me(app=AppKey("default", "app"), host_id="a", incarnation="1", address="127.0.0.1:1", partitions=8)
 _LEASE_MS = 300
+_END = pb.ToHost()
 
 
 class Placement:
@@ -30,21 +31,33 @@ class Placement:
         self.refusal = refusal
         self.welcomed = asyncio.Event()
         self.refused_often = asyncio.Event()
+        self.may_welcome = asyncio.Event()
+        self.may_welcome.set()
+        self.heard: asyncio.Queue[pb.FromHost] = asyncio.Queue()
         self._refused = 0
 
     async def connect(self, requests: AsyncIterator[pb.FromHost], context: object) -> AsyncIterator[pb.ToHost]:
-        await anext(requests)
+        self.heard.put_nowait(await anext(requests))
         if self.refusal:
             self._refused += 1
             if self._refused == 3:
                 self.refused_often.set()
             yield pb.ToHost(refusal=pb.Refusal(text=self.refusal, retry_after_ms=10))
             return
+        acks: asyncio.Queue[pb.ToHost] = asyncio.Queue()
+        reading = asyncio.create_task(self._read(requests, acks))
+        reading.add_done_callback(lambda _: acks.put_nowait(_END))
+        await self.may_welcome.wait()
         yield pb.ToHost(welcome=pb.Welcome(replica_id="p", lease_ms=_LEASE_MS, heartbeat_ms=_LEASE_MS // 3))
         self.welcomed.set()
+        while (ack := await acks.get()) is not _END:
+            yield ack
+
+    async def _read(self, requests: AsyncIterator[pb.FromHost], acks: asyncio.Queue[pb.ToHost]) -> None:
         async for request in requests:
+            self.heard.put_nowait(request)
             if request.HasField("heartbeat") and not self.is_silent:
-                yield pb.ToHost(heartbeat_ack=pb.HeartbeatAck(seq=request.heartbeat.seq))
+                acks.put_nowait(pb.ToHost(heartbeat_ack=pb.HeartbeatAck(seq=request.heartbeat.seq)))
 
     async def start(self, stack: AsyncExitStack) -> None:
         server = grpc.aio.server()
@@ -105,6 +118,36 @@ async def test_the_only_replica_falls_silent_and_is_asked_again() -> None:
         for _ in range(3):
             await silent.welcomed.wait()
             silent.welcomed.clear()
+
+
+async def test_no_beat_goes_out_before_the_welcome_has_named_its_pace() -> None:
+    replica = Placement()
+    replica.may_welcome.clear()
+    async with AsyncExitStack() as stack, asyncio.timeout(20):
+        await replica.start(stack)
+        await stack.enter_async_context(Talking([replica.address]))
+        assert (await replica.heard.get()).HasField("hello")
+        with pytest.raises(TimeoutError):  # the next would be paced by a guess, longer than a short lease
+            async with asyncio.timeout(0.2):
+                await replica.heard.get()
+        replica.may_welcome.set()
+        while not (await replica.heard.get()).HasField("heartbeat"):
+            pass
+
+
+async def test_a_worker_that_goes_before_the_welcome_is_not_counted_on() -> None:
+    replica = Placement()
+    replica.may_welcome.clear()
+    async with AsyncExitStack() as stack, asyncio.timeout(20):
+        await replica.start(stack)
+        talking = Talking([replica.address])
+        talking.stream.serve(wanted=True)
+        await stack.enter_async_context(talking)
+        assert (await replica.heard.get()).hello.serving
+        talking.stream.serve(wanted=False)
+        replica.may_welcome.set()
+        while not (await replica.heard.get()).HasField("leaving"):
+            pass
 
 
 async def test_each_refusal_is_told_once_however_often_it_comes(caplog: pytest.LogCaptureFixture) -> None:
