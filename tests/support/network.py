@@ -20,7 +20,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -31,9 +30,16 @@ T = TypeVar("T")
 UNKNOWN: Final = "unknown"
 _LIMIT_S: Final = 30.0
 _KEPT_MAX: Final = 256 * 1024  # bytes on their way; whoever says more than fits has to wait
-_TABLES: Final = {"/proc/net/tcp6": 44, "/proc/net/tcp": 20}  # where the local address ends; gRPC's are of the sixth
-_TRIES: Final = 3
 _RESET: Final = struct.pack("ii", 1, 0)  # lingers no time: the other side sees a reset, not an end
+
+# What Linux calls them: include/uapi/linux/sock_diag.h and inet_diag.h.
+_SOCK_DIAG: Final = 4
+_BY_FAMILY: Final = 20
+_REQUEST: Final = 1
+_ERROR: Final = 2
+_HEADER: Final = 16
+_INODE_AT: Final = _HEADER + 68
+_ANY: Final = 0xFFFFFFFF  # state, or number of the socket
 
 
 @dataclass
@@ -290,18 +296,19 @@ class _Caller(_End):
 
 
 def _socket_at(port: int, peer_port: int) -> str | None:
-    """How /proc names the socket at that end. Connections to other places may have the same port. A table that changes
-    while it is read may leave one out: it is read again. psutil tells the same, thirty times as slowly: too slow for a
-    storm of connections to somebody who is away."""
-    wanted, peer = f":{port:04X} ", f":{peer_port:04X}"
-    for _ in range(_TRIES):
-        for table, end in _TABLES.items():
-            for line in Path(table).read_text().splitlines():
-                if wanted in line[:end]:
-                    fields = line.split()
-                    if fields[2].endswith(peer) and fields[9] != "0":  # 0: one that has ended and lingers
-                        return f"socket:[{fields[9]}]"
-    return None
+    """How /proc names the socket at that end. The kernel looks up this one pair: its table of all of them may leave some
+    out while it changes, and reading it is slow in a storm of connections to somebody who is away."""
+    here, there = (socket.inet_aton("127.0.0.1") + bytes(12),) * 2
+    ends = struct.pack(">HH", port, peer_port) + here + there + struct.pack("=III", 0, _ANY, _ANY)
+    request = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, _ANY) + ends
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+        kernel.send(struct.pack("=IHHII", _HEADER + len(request), _BY_FAMILY, _REQUEST, 0, 0) + request)
+        answer = kernel.recv(4096)
+    _, kind, *_ = struct.unpack_from("=IHHII", answer)
+    if kind == _ERROR:
+        return None
+    (inode,) = struct.unpack_from("=I", answer, _INODE_AT)
+    return f"socket:[{inode}]" if inode else None  # 0: one that has ended and lingers
 
 
 def _sockets_of(pid: int | None) -> set[str]:

@@ -152,6 +152,8 @@ class PlacementStream:
             address = self._addresses[number % len(self._addresses)]
             number += 1
             delay = await self._one_stream(address)
+            if _is_ending():  # a connection that failed at that very moment has swallowed it
+                raise asyncio.CancelledError
             self.state = State.AWAY
             self._out = asyncio.Queue(maxsize=1000)
             if not self._left.is_set():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from typing import cast
 
 import grpc
 import pytest
@@ -14,7 +15,7 @@ from holdfast_kit.clock import SystemClock
 from holdfast_kit.ids import SystemIds
 from holdfast_placement.table import AppKey
 from holdfast_proto.v1 import placement_pb2 as pb
-from holdfast_sidecar.cluster.placement_stream import METHOD, Me, PlacementStream
+from holdfast_sidecar.cluster.placement_stream import METHOD, Channel, Me, PlacementStream
 from tests.support.ports import free_port
 
 _ME = Me(app=AppKey("default", "app"), host_id="a", incarnation="1", address="127.0.0.1:1", partitions=8)
@@ -76,12 +77,12 @@ class Placement:
 class Talking:
     """A stream to these replicas, for as long as the context is open."""
 
-    def __init__(self, addresses: Sequence[str]) -> None:
+    def __init__(self, addresses: Sequence[str], *, channel: Channel = grpc.aio.insecure_channel) -> None:
         self.trusts: list[bool] = []
         self.stream = PlacementStream(
             _ME,
             addresses=addresses,
-            channel=grpc.aio.insecure_channel,
+            channel=channel,
             clock=SystemClock(),
             ids=SystemIds(),
             on_table=lambda _: None,
@@ -172,3 +173,40 @@ async def test_replicas_that_are_away_are_told_of_once_each(caplog: pytest.LogCa
             await late.welcomed.wait()
     said = [record.__dict__["address"] for record in caplog.records if record.msg == "placement is away"]
     assert said == gone
+
+
+class FailingWhenCancelled:
+    """A channel and its call, as gRPC shows them when the connection fails at the moment at which we are to end."""
+
+    def __init__(self) -> None:
+        self.is_reading = asyncio.Event()
+
+    async def __aenter__(self) -> FailingWhenCancelled:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    def stream_stream(self, *_: object, **__: object) -> Callable[[], FailingWhenCancelled]:
+        return lambda: self
+
+    async def write(self, message: pb.FromHost) -> None: ...
+
+    def cancel(self) -> None: ...
+
+    def __aiter__(self) -> FailingWhenCancelled:
+        return self
+
+    async def __anext__(self) -> pb.ToHost:
+        self.is_reading.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            nothing = grpc.aio.Metadata()
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing) from None
+        raise StopAsyncIteration
+
+
+async def test_a_host_that_ends_while_the_connection_fails_does_end() -> None:
+    failing = FailingWhenCancelled()
+    async with asyncio.timeout(20), Talking(["nowhere:1"], channel=lambda _: cast("grpc.aio.Channel", failing)):
+        await failing.is_reading.wait()
