@@ -296,7 +296,7 @@ class _Caller(_End):
 
 
 def _socket_at(port: int, peer_port: int) -> str | None:
-    """How /proc names the socket at that end. The kernel looks up this one pair: its table of all of them may leave some
+    """How /proc names the socket at that end. The kernel looks up this one pair: its table of all may leave some
     out while it changes, and reading it is slow in a storm of connections to somebody who is away."""
     here, there = (socket.inet_aton("127.0.0.1") + bytes(12),) * 2
     ends = struct.pack(">HH", port, peer_port) + here + there + struct.pack("=III", 0, _ANY, _ANY)
