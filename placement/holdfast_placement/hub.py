@@ -48,7 +48,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._channels: dict[AppKey, _Channel] = {}
-        self._subscribers: dict[AppKey, set[Callable[[], None]]] = {}
+        self._subscribers: dict[AppKey, dict[Callable[[], None], None]] = {}  # woken in the order in which they came
 
     def table(self, app: AppKey) -> Table | None:
         """The last one published; it stays when etcd loses it."""
@@ -74,10 +74,10 @@ class Hub:
         return channel.table.version, channel.frame(since)
 
     def subscribe(self, app: AppKey, wake: Callable[[], None]) -> None:
-        self._subscribers.setdefault(app, set()).add(wake)
+        self._subscribers.setdefault(app, {})[wake] = None
 
     def unsubscribe(self, app: AppKey, wake: Callable[[], None]) -> None:
-        subscribers = self._subscribers.get(app, set())
-        subscribers.discard(wake)
+        subscribers = self._subscribers.get(app, {})
+        subscribers.pop(wake, None)
         if not subscribers:
             self._subscribers.pop(app, None)

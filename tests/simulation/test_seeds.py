@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.cluster.world import ClusterWorld
 from tests.simulation.world import World
 
-WORLDS, CHUNK = 200, 20
+WORLDS, CLUSTERS, CHUNK = 200, 100, 20
 
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -18,9 +19,16 @@ def test_everything_promised_is_kept(start: int) -> None:
         World(seed).run()
 
 
-@pytest.mark.parametrize("seed", [3, 59, 1955])
-def test_a_seed_is_one_world(seed: int) -> None:
-    first, second = World(seed), World(seed)
+@pytest.mark.parametrize("start", range(0, CLUSTERS, CHUNK))
+def test_everything_promised_is_kept_by_clusters(start: int) -> None:
+    for seed in range(start, start + CHUNK):
+        ClusterWorld(seed).run()
+
+
+@pytest.mark.parametrize("kind", [World, ClusterWorld])
+@pytest.mark.parametrize("seed", [3, 59, 1955, 9009])
+def test_a_seed_is_one_world(kind: type[World | ClusterWorld], seed: int) -> None:
+    first, second = kind(seed), kind(seed)
     first.run()
     second.run()
     assert first.trace == second.trace
