@@ -50,22 +50,21 @@ class CertificateWatcher:
     """Serves the newest usable certificates. Any thread may call it.
 
     It looks at the files when asked, it has no thread of its own. A replacement that is unreadable or half done
-    is logged once and the previous material stays in force. Contexts handed out are reloaded in place by `current`;
-    new connections then use the new certificate. A context keeps trusting authorities that were replaced until restart.
+    is logged once and the previous material stays in force. Whoever asks for a context before each connection has the
+    newest certificate, and trusts nobody whose authority was taken out.
     """
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
         self._lock = threading.Lock()  # gRPC calls from its own threads, where no mailbox of ours can be awaited
-        self._contexts: list[ssl.SSLContext] = []
-        self._signature, self._material = _read(files, 1)
+        self._read = _read(files, 1)
         self._refused: _Signature | None = None
 
     def current(self) -> TlsMaterial:
         """The newest usable material; costs three `stat` calls when nothing changed."""
         with self._lock:
             self._refresh()
-            return self._material
+            return self._read.material
 
     def subscribe(self) -> Callable[[], TlsMaterial | None]:
         """A function that returns new material once, else None: what gRPC's certificate fetcher wants."""
@@ -83,37 +82,27 @@ class CertificateWatcher:
 
     def server_context(self) -> ssl.SSLContext:
         """For servers that demand a client certificate of our authorities."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.verify_mode = ssl.CERT_REQUIRED
-        return self._adopt(context)
-
-    def client_context(self, *, check_hostname: bool = True) -> ssl.SSLContext:
-        """For clients; without `check_hostname` the caller must check the peer's identity itself."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = check_hostname
-        return self._adopt(context)
-
-    def _adopt(self, context: ssl.SSLContext) -> ssl.SSLContext:
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
         with self._lock:
             self._refresh()
-            _fill(context, self._files)
-            self._contexts.append(context)
-        return context
+            return self._read.server
+
+    def client_context(self) -> ssl.SSLContext:
+        """For clients, which check the server's name."""
+        with self._lock:
+            self._refresh()
+            return self._read.client
 
     def _refresh(self) -> None:
+        version = self._read.material.version
         try:
-            signature = _sign(self._files)
-            if signature == self._signature:
+            if _sign(self._files) == self._read.signature:
                 return
-            self._signature, self._material = _read(self._files, self._material.version + 1)
-            for context in self._contexts:
-                _fill(context, self._files)
-        except (OSError, ssl.SSLError, TlsError) as error:
+            self._read = _read(self._files, version + 1)
+        except (OSError, TlsError) as error:
             self._refuse(error)
         else:
             self._refused = None
-            _log.info("certificate reloaded", extra={"cert": str(self._files.cert), "version": self._material.version})
+            _log.info("certificate reloaded", extra={"cert": str(self._files.cert), "version": version + 1})
 
     def _refuse(self, error: Exception) -> None:
         signature = _sign_or_nothing(self._files)
@@ -121,11 +110,21 @@ class CertificateWatcher:
             self._refused = signature
             _log.warning(
                 "replaced certificate cannot be used, the previous one stays",
-                extra={"cert": str(self._files.cert), "reason": str(error), "version": self._material.version},
+                extra={"cert": str(self._files.cert), "reason": str(error), "version": self._read.material.version},
             )
 
 
 _Signature = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """All of one look at the files."""
+
+    signature: _Signature
+    material: TlsMaterial
+    server: ssl.SSLContext
+    client: ssl.SSLContext
 
 
 def _sign(files: TlsFiles) -> _Signature:
@@ -141,15 +140,15 @@ def _sign_or_nothing(files: TlsFiles) -> _Signature:
         return ()
 
 
-def _read(files: TlsFiles, version: int) -> tuple[_Signature, TlsMaterial]:
+def _read(files: TlsFiles, version: int) -> _Read:
     """Bytes that belong together: unchanged while they were read, and the key fits the certificate."""
     for _ in range(_READS_MAX):
         try:
             before = _sign(files)
             material = TlsMaterial(version, files.ca.read_bytes(), files.cert.read_bytes(), files.key.read_bytes())
-            _fill(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), files)
+            server, client = (_context(files, kind) for kind in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT))
             if _sign(files) == before:
-                return before, material
+                return _Read(before, material, server, client)
         except ssl.SSLError as error:
             raise TlsError(files, f"{error.reason or error}") from error
         except OSError as error:
@@ -157,6 +156,11 @@ def _read(files: TlsFiles, version: int) -> tuple[_Signature, TlsMaterial]:
     raise TlsError(files, "that they changed while they were read")
 
 
-def _fill(context: ssl.SSLContext, files: TlsFiles) -> None:
+def _context(files: TlsFiles, kind: int) -> ssl.SSLContext:
+    """Both sides show a certificate."""
+    context = ssl.SSLContext(kind)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(files.ca)
     context.load_cert_chain(files.cert, files.key)
+    return context

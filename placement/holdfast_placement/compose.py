@@ -16,11 +16,11 @@ import grpc
 from holdfast_kit.backoff import Backoff
 from holdfast_kit.clock import Clock, SystemClock
 from holdfast_kit.config import ConfigErrors
-from holdfast_kit.grpc_tls import server_credentials
 from holdfast_kit.ids import Ids, SystemIds
 from holdfast_kit.serve import ExitCode, Lifetime
 from holdfast_kit.tls import CertificateWatcher, TlsError
 from holdfast_placement.config import Config, EtcdConfig
+from holdfast_placement.credentials import server_credentials
 from holdfast_placement.etcd import TRY_TIMEOUT, Etcd, Login
 from holdfast_placement.etcd_errors import EtcdError
 from holdfast_placement.etcd_lease import LeaseKeeper

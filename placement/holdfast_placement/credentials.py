@@ -1,4 +1,4 @@
-"""Certificates that change while a gRPC server runs. Apart from `tls.py`, because this needs grpcio."""
+"""Certificates that change while the gRPC server runs."""
 
 from __future__ import annotations
 

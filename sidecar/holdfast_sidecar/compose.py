@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never, cast
 
 from holdfast_kit import logs
 from holdfast_kit.clock import Clock, SystemClock
-from holdfast_kit.grpc_tls import server_credentials
 from holdfast_kit.ids import SystemIds
 from holdfast_kit.serve import ExitCode, Lifetime, serve
 from holdfast_kit.tls import CertificateWatcher, TlsError, TlsFiles
@@ -37,9 +36,10 @@ from holdfast_sidecar.api.native.client_service import ClientService
 from holdfast_sidecar.api.native.service import WorkerService
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
-from holdfast_sidecar.cluster.port import CHANNEL_OPTIONS, peers_served
+from holdfast_sidecar.cluster.port import peers_served
 from holdfast_sidecar.cluster.router import ClusterRouter
-from holdfast_sidecar.cluster.security import PLACEMENT_NAME, Channels, PeerIdentity, host_name
+from holdfast_sidecar.cluster.security import Channels, PeerIdentity, host_name
+from holdfast_sidecar.cluster.wire import Dialer
 from holdfast_sidecar.config import Config
 from holdfast_sidecar.startup import Unstartable, check_exists, listening, missing_extra, reasons
 from holdfast_sidecar.stores.contract import Store, StoreError, StoreMismatch
@@ -237,14 +237,14 @@ def make_member(config: Config, host: Host) -> ClusterNode:
         address=placement.peer_address or f"{placement.peer_bind}:{placement.peer_port}",
         partitions=config.partitions,
     )
-    watcher, options = _certificates(config), CHANNEL_OPTIONS
+    watcher = _certificates(config)
     identity = None if watcher is None else PeerIdentity(me.app, trust_domain=placement.trust_domain)
     return ClusterNode(
         host,
         me,
         placement=placement.addresses,
-        placement_channel=Channels(watcher, server_name=PLACEMENT_NAME, options=options),
-        peer_channel=Channels(watcher, server_name=host_name(me.app), options=options),
+        placement_channel=Channels(watcher),
+        dial=Dialer(watcher, server_name=host_name(me.app)),
         is_local_first=placement.local_first,
         identity=identity or (lambda _: None),
     )
@@ -408,11 +408,12 @@ async def _placed(host: Host, member: ClusterNode | None, config: Config, lifeti
 @asynccontextmanager
 async def _peer_server(config: Config, member: ClusterNode) -> AsyncGenerator[None]:
     """A port of its own: peers show certificates, apps on localhost do not; neither may call the other's methods."""
-    watcher = _certificates(config)
-    credentials = None if watcher is None else server_credentials(watcher)
     placement = config.placement
     async with peers_served(
-        member.handler(), address=placement.peer_bind, port=placement.peer_port, credentials=credentials
+        member.links.accept,
+        address=placement.peer_bind,
+        port=placement.peer_port,
+        watcher=_certificates(config),
     ):
         yield
 

@@ -1,17 +1,16 @@
 """The streams between sidecars: one per pair, opened by the host with the smaller id, kept open for ever.
 
-Path `/holdfast.v1.Peer/Link`, frames of bytes both ways. Whoever accepts learns who called from the greeting and, with
-TLS, from the certificate: a host of another namespace, app or trust domain is not talked to.
+Both sides greet. Whoever accepts learns who called from the greeting and, with TLS, from the certificate: a host of
+another namespace, app or trust domain is not talked to, and is told why. An idle link sends an empty frame now and
+then: where nothing at all is heard any more, the link is given up and made anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-
-import grpc
 
 from holdfast_kit.backoff import Backoff
 from holdfast_kit.clock import Clock
@@ -20,20 +19,21 @@ from holdfast_placement.table import Host as Member
 from holdfast_placement.table import Table
 from holdfast_sidecar.cluster.outgoing import ITEMS_MAX
 from holdfast_sidecar.cluster.peer import Local, Peer
-from holdfast_sidecar.cluster.placement_stream import Channel, Me
+from holdfast_sidecar.cluster.placement_stream import Me
 from holdfast_sidecar.cluster.router import ClusterRouter
+from holdfast_sidecar.cluster.wire import Broken, Dial, Wire
 from holdfast_sidecar.cluster.words import PROTOCOL, BadFrame, Frame, Greeting, decode_frame, encode_frame
 
 _log = logging.getLogger(__name__)
 
-METHOD = "/holdfast.v1.Peer/Link"
 GREETING_TIMEOUT = 5.0
-# Seconds after a frame of several items until the next. A frame costs over 100 us on either side whatever is in it, so
-# a link that is busy sends fewer, larger ones; what they set off goes together from then on, at workers and in the
-# store. A frame of one item is followed at once: whoever is alone waits for nobody.
+QUIET = 3.0  # seconds without anything to say, after which an empty frame says that we are there
+SILENT = 10.0  # seconds after which a peer that says nothing at all is taken for gone
+# Seconds after a frame of several items until the next: a link that is busy sends fewer, larger ones, and what they
+# set off goes together from then on, at workers and in the store. A frame of one item is followed at once: whoever is
+# alone waits for nobody.
 GATHER = 0.01
-Write = Callable[[bytes], Awaitable[object]]
-_EXPECTED = (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError, BadFrame)
+_EXPECTED = (Broken, BadFrame)
 
 
 class Links:
@@ -45,18 +45,18 @@ class Links:
         *,
         local: Local,
         router: ClusterRouter,
-        channel: Channel,
+        dial: Dial,
         clock: Clock,
         ids: Ids,
-        identity: Callable[[grpc.aio.ServicerContext[bytes, bytes]], str | None],
+        identity: Callable[[Sequence[str]], str | None],
     ) -> None:
         self._me = me
         self._local = local
         self._router = router
-        self._channel = channel
+        self._call = dial
         self._clock = clock
         self._ids = ids
-        self._identity = identity  # why the caller's certificate does not fit; None when it does
+        self._identity = identity  # why a certificate with these names does not fit; None when it does
         self._members: dict[str, Member] = {}
         self._peers: dict[str, Peer] = {}
         self._wakes: dict[str, asyncio.Event] = {}
@@ -65,10 +65,6 @@ class Links:
         self._told = set[str]()  # why peers were refused, since the last table
         self._dialers: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
-
-    def handler(self) -> grpc.GenericRpcHandler:
-        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self.accept, None, None)
-        return grpc.method_handlers_generic_handler("holdfast.v1.Peer", {"Link": method})
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -117,19 +113,19 @@ class Links:
         backoff = Backoff(self._ids.random(), base=timedelta(milliseconds=20), cap=timedelta(seconds=1))
         while host_id in self._members:
             try:
-                async with self._channel(self._members[host_id].address) as channel:
-                    call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(
-                        METHOD, request_serializer=_as_is, response_deserializer=_as_is
-                    )()
-                    await call.write(encode_frame(Frame(greeting=self._greeting())))
-                    await self._converse(host_id, call, call.write, backoff)
+                async with self._call(self._members[host_id].address) as wire:
+                    if (problem := self._identity(wire.names)) is not None:
+                        raise Broken(problem)
+                    wire.let_in()
+                    await wire.write(encode_frame(Frame(greeting=self._greeting())))
+                    await self._converse(host_id, wire, backoff)
             except _EXPECTED as error:
                 self._say_broken(host_id, error)
             await self._clock.sleep(backoff.next())
 
     def _say_broken(self, host_id: str, error: Exception) -> None:
         """Once for each cause in a row: a peer that is away, or refuses us, is called again every second."""
-        text = (error.details() or error.code().name) if isinstance(error, grpc.aio.AioRpcError) else str(error)
+        text = str(error)
         if self._broken.get(host_id) != text:
             self._broken[host_id] = text
             level = logging.WARNING if isinstance(error, BadFrame) else logging.INFO
@@ -137,18 +133,16 @@ class Links:
 
     # -- being called ----------------------------------------------------------------------------------------------
 
-    async def accept(self, frames: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
-        try:
-            async with asyncio.timeout(GREETING_TIMEOUT):
-                greeting = decode_frame(await anext(frames)).greeting
-        except (TimeoutError, StopAsyncIteration, BadFrame):
-            greeting = None
-        problem = self._identity(context) or self._problem(greeting)
+    async def accept(self, wire: Wire) -> None:
+        problem = self._identity(wire.names)
+        greeting = None if problem is not None else await _greeted(wire)
+        problem = problem or self._problem(greeting)
         if greeting is None or problem is not None:
             self._tell_once(problem or "no greeting")
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem or "no greeting")
-        await context.write(encode_frame(Frame(greeting=self._greeting())))
-        await self._converse(greeting.host_id, frames, context.write, None)
+            return await wire.write(encode_frame(Frame(refused=problem)))
+        wire.let_in()
+        await wire.write(encode_frame(Frame(greeting=self._greeting())))
+        await self._converse(greeting.host_id, wire, None)
 
     def _tell_once(self, problem: str) -> None:
         """Whoever is refused tries again for ever; the log shall not show it every time."""
@@ -178,9 +172,7 @@ class Links:
 
     # -- both ------------------------------------------------------------------------------------------------------
 
-    async def _converse(
-        self, host_id: str, frames: AsyncIterable[bytes], write: Write, backoff: Backoff | None
-    ) -> None:
+    async def _converse(self, host_id: str, wire: Wire, backoff: Backoff | None) -> None:
         """Until either side is gone. A newer stream of the same peer takes the place of an older one."""
         peer, wake, stream = self._peers[host_id], self._wakes[host_id], object()
         self._streams[host_id] = stream
@@ -192,10 +184,12 @@ class Links:
 
         async def read() -> None:
             try:
-                async for data in frames:
+                while True:
+                    frame = decode_frame(await _heard(wire))
                     if self._is_old(host_id, stream):
                         return
-                    frame = decode_frame(data)
+                    if frame.refused is not None:
+                        raise Broken(frame.refused)
                     if frame.greeting is not None and not peer.is_connected:
                         self._connected(host_id, peer, backoff)
                     peer.take(frame)
@@ -211,7 +205,7 @@ class Links:
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(read())
                 try:
-                    await self._write_all(peer, wake, lambda: ended.is_set() or self._is_old(host_id, stream), write)
+                    await self._write_all(peer, wake, lambda: ended.is_set() or self._is_old(host_id, stream), wire)
                 except _EXPECTED as error:
                     failures.append(error)
                 reader.cancel()
@@ -225,14 +219,18 @@ class Links:
     def _is_old(self, host_id: str, stream: object) -> bool:
         return self._streams.get(host_id) is not stream
 
-    async def _write_all(self, peer: Peer, wake: asyncio.Event, has_ended: Callable[[], bool], write: Write) -> None:
+    async def _write_all(self, peer: Peer, wake: asyncio.Event, has_ended: Callable[[], bool], wire: Wire) -> None:
         while not has_ended():
             frame = peer.next_frame() if peer.is_connected else None
             if frame is None:
                 wake.clear()
-                await wake.wait()
-                continue
-            await write(encode_frame(frame))
+                try:
+                    async with asyncio.timeout(QUIET):
+                        await wake.wait()
+                    continue
+                except TimeoutError:
+                    frame = Frame()
+            await wire.write(encode_frame(frame))
             if 1 < frame.items < ITEMS_MAX:
                 await self._clock.sleep(GATHER)
 
@@ -245,5 +243,17 @@ class Links:
         _log.info("linked with a peer", extra={"peer": host_id})
 
 
-def _as_is(data: bytes) -> bytes:
-    return data
+async def _greeted(wire: Wire) -> Greeting | None:
+    try:
+        async with asyncio.timeout(GREETING_TIMEOUT):
+            return decode_frame(await wire.read()).greeting
+    except (TimeoutError, BadFrame):
+        return None
+
+
+async def _heard(wire: Wire) -> bytes:
+    try:
+        async with asyncio.timeout(SILENT):
+            return await wire.read()
+    except TimeoutError as error:
+        raise Broken(f"heard nothing for {SILENT:g} s") from error

@@ -12,8 +12,6 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import grpc
-
 from holdfast_kit.clock import Handle
 from holdfast_placement.table import Table, empty
 from holdfast_sidecar.actors.host import Host
@@ -21,6 +19,7 @@ from holdfast_sidecar.cluster.links import Links
 from holdfast_sidecar.cluster.ownership import Ownership
 from holdfast_sidecar.cluster.placement_stream import Channel, Me, PlacementStream
 from holdfast_sidecar.cluster.router import ClusterRouter
+from holdfast_sidecar.cluster.wire import Dial
 from holdfast_sidecar.core.state import View
 from holdfast_sidecar.stores.contract import StoreError
 
@@ -40,9 +39,9 @@ class ClusterNode:
         *,
         placement: Sequence[str],
         placement_channel: Channel,
-        peer_channel: Channel,
+        dial: Dial,
         is_local_first: bool = False,
-        identity: Callable[[grpc.aio.ServicerContext[bytes, bytes]], str | None] = lambda _: None,
+        identity: Callable[[Sequence[str]], str | None] = lambda _: None,
     ) -> None:
         self._host = host
         self._looks: list[tuple[str, Callable[[View | None], None]]] = []
@@ -57,7 +56,7 @@ class ClusterNode:
             me,
             local=self.router,
             router=self.router,
-            channel=peer_channel,
+            dial=dial,
             clock=host.clock,
             ids=host.ids,
             identity=identity,
@@ -85,9 +84,6 @@ class ClusterNode:
         self.router.on_trust_changed = self._consider_pause
         host.pool.on_connect = self._worker_came
         host.pool.on_disconnect = self._worker_went
-
-    def handler(self) -> grpc.GenericRpcHandler:
-        return self.links.handler()
 
     def drain(self) -> None:
         """Links end with the server."""

@@ -2,51 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
 
-import grpc
-
+from holdfast_kit.tls import CertificateWatcher
+from holdfast_sidecar.cluster.wire import CONNECT_LIMIT, Broken, TcpWire, Wire
 from holdfast_sidecar.startup import cannot_listen, check_port
 
-CLOSE_LIMIT: Final = 1.0  # seconds that streams may still take when the server closes
-
-SERVER_OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # a second sidecar on the port shall fail, not take half of the connections
-    ("grpc.max_receive_message_length", -1),  # our limits count payloads and events, and have named errors
-    ("grpc.max_send_message_length", -1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
-    ("grpc.http2.max_ping_strikes", 0),
-)
-CHANNEL_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 3_000),
-    ("grpc.keepalive_timeout_ms", 3_000),  # a peer that vanished without a word is noticed by placement first
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-)
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def peers_served(
-    handler: grpc.GenericRpcHandler, *, address: str, port: int, credentials: grpc.ServerCredentials | None
+    accept: Callable[[Wire], Awaitable[None]], *, address: str, port: int, watcher: CertificateWatcher | None
 ) -> AsyncGenerator[None]:
     """Unstartable when the port is taken."""
     check_port("peer", address, port)
-    server = grpc.aio.server(options=SERVER_OPTIONS)
-    server.add_generic_rpc_handlers((handler,))
-    target = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    group, guests = asyncio.TaskGroup(), set[asyncio.Task[None]]()
+
+    def came(wire: TcpWire) -> None:
+        guest = group.create_task(_serve(wire, accept), name="guest")
+        guests.add(guest)
+        guest.add_done_callback(guests.discard)
+
+    tls = None if watcher is None else _newest(watcher)
+    limit = None if watcher is None else CONNECT_LIMIT
+    loop = asyncio.get_running_loop()
     try:
-        _ = server.add_insecure_port(target) if credentials is None else server.add_secure_port(target, credentials)
-    except RuntimeError as error:
+        server = await loop.create_server(
+            lambda: TcpWire(came), address, port, ssl=tls, ssl_handshake_timeout=limit, start_serving=False
+        )
+    except OSError as error:
         raise cannot_listen("peer", address, port) from error
-    await server.start()
+    async with group:
+        await server.start_serving()
+        try:
+            yield
+        finally:
+            server.close()
+            for guest in guests:
+                guest.cancel()
+
+
+def _newest(watcher: CertificateWatcher) -> ssl.SSLContext:
+    """The port keeps the context that it was opened with; each handshake takes the newest instead."""
+
+    def greeted(handshake: ssl.SSLObject, _name: str | None, _old: ssl.SSLContext) -> None:
+        handshake.context = watcher.server_context()
+
+    context = watcher.server_context()
+    context.sni_callback = greeted
+    return context
+
+
+async def _serve(wire: TcpWire, accept: Callable[[Wire], Awaitable[None]]) -> None:
     try:
-        yield
+        await accept(wire)
+    except Broken as error:
+        _log.debug("a caller is gone", extra={"reason": str(error)})
+    except Exception:  # noqa: BLE001 - a bug of ours costs one link, not the sidecar
+        _log.exception("a link has failed; the peer calls again")
     finally:
-        await server.stop(CLOSE_LIMIT)
+        wire.close()

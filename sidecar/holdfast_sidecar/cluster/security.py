@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import grpc
 
@@ -22,7 +22,17 @@ from holdfast_sidecar.cluster.validity import valid_until
 _log = logging.getLogger(__name__)
 
 PLACEMENT_NAME: Final = "placement.holdfast"
-Options = Sequence[tuple[str, Any]]
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
 
 
 def host_name(app: AppKey) -> str:
@@ -30,24 +40,21 @@ def host_name(app: AppKey) -> str:
 
 
 class Channels:
-    """Opens channels to one kind of server: plain, or with certificates on both sides."""
+    """Opens channels to placement: plain, or with certificates on both sides."""
 
-    def __init__(
-        self, watcher: CertificateWatcher | None, *, server_name: str, options: Options, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, watcher: CertificateWatcher | None, *, clock: Clock | None = None) -> None:
         self._watcher = watcher
         self._clock = clock or SystemClock()
-        self._options = options
         self._told: datetime | None = None  # the end of validity that was logged
-        self._secure_options = (*options, ("grpc.ssl_target_name_override", server_name))
 
     def __call__(self, address: str) -> grpc.aio.Channel:
         if self._watcher is None:
-            return grpc.aio.insecure_channel(address, options=self._options)
+            return grpc.aio.insecure_channel(address, options=_OPTIONS)
         material = self._watcher.current()
         self._check(material)
         credentials = grpc.ssl_channel_credentials(material.ca, material.key, material.cert)
-        return grpc.aio.secure_channel(address, credentials, options=self._secure_options)
+        options = (*_OPTIONS, ("grpc.ssl_target_name_override", PLACEMENT_NAME))
+        return grpc.aio.secure_channel(address, credentials, options=options)
 
     def _check(self, material: TlsMaterial) -> None:
         """The other side refuses an expired certificate without a word, so say it here, once."""
@@ -61,16 +68,15 @@ class Channels:
 
 
 class PeerIdentity:
-    """Lets in sidecars of the same trust domain, namespace and app; says what is wrong with any other."""
+    """Talks to sidecars of the same trust domain, namespace and app; says what is wrong with any other."""
 
     def __init__(self, app: AppKey, *, trust_domain: str) -> None:
         self._expected = SpiffeId(trust_domain, app.namespace, app.app_id)
 
-    def __call__(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> str | None:
-        names = context.auth_context().get("x509_subject_alternative_name", ())
+    def __call__(self, names: Sequence[str]) -> str | None:
         try:
-            found = identity_of(name.decode() for name in names)
-        except (NoSpiffeId, InvalidSpiffeId, UnicodeDecodeError) as error:
+            found = identity_of(names)
+        except (NoSpiffeId, InvalidSpiffeId) as error:
             return f"peer: {error}"
         if found != self._expected:
             return f"peer: expected a certificate of {self._expected}, found {found}"

@@ -90,10 +90,7 @@ class Frame(Struct, omit_defaults=True):
     unwatches: list[int] = []
     told: list[Told] = []
     hears_placement: bool | None = None  # None: unchanged
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.greeting or self.items or self.hears_placement is not None)
+    refused: str | None = None  # instead of a greeting: why the caller is not talked to
 
     @property
     def items(self) -> int:

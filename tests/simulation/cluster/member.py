@@ -18,7 +18,7 @@ from holdfast_sidecar.stores.contract import Store
 from holdfast_sidecar.stores.faults import Chances, FaultyStore
 from tests.simulation.clock import SimClock
 from tests.simulation.cluster.machine import Machine, MachineLoop, nobodys
-from tests.simulation.cluster.network import Network, Place
+from tests.simulation.cluster.network import Context, End, Network, Place, Wire
 from tests.simulation.cluster.placement import APP, Placement
 from tests.simulation.cluster.witness import Witness
 from tests.simulation.disk import Disk, Journal
@@ -90,7 +90,7 @@ class Member:
         )
         self.store = FaultyStore(self.disk, plan=chances, clock=self.clock)
         self.machine.run(self._put_together)
-        cluster.network.listen(self.me.address, self.place, self.node.links.accept)
+        cluster.network.listen(self.me.address, self.place, self._accept)
         cluster.spawned(self.machine.spawn(self._run()))
 
     def _put_together(self) -> None:
@@ -109,7 +109,7 @@ class Member:
             self.me,
             placement=self._rng.sample(cluster.placement.addresses, 2),
             placement_channel=channels,
-            peer_channel=channels,
+            dial=cluster.network.dialer_of(self.place),
         )
         self.host.router = Witness(
             self.node.router, journal=cluster.journal, clock=self.clock, rng=self._rng, weather=cluster.weather
@@ -158,6 +158,9 @@ class Member:
         async with asyncio.TaskGroup() as group:
             await self.host.run(group)
             self.node.start(group)
+
+    async def _accept(self, frames: End, context: Context) -> None:
+        await self.node.links.accept(Wire(frames, context.say))
 
     def crash(self) -> None:
         """Power is gone. Packets that had left arrive."""

@@ -1,6 +1,7 @@
 """The network of a simulated world: streams between processes, each in order, any of them late, cut or broken.
 
-It stands where grpc stands: the real `Links` and `PlacementStream` open channels on it, and what they write are bytes.
+It stands where TCP and grpc stand: the real `Links` dial on it, the real `PlacementStream` opens channels, and what
+they write are bytes.
 
     dial --> open --frames, in order, each direction by itself--> broken (both sides hear of it, each in its time)
                \\--> cut: frames wait on the wire; a cut that lasts breaks the stream
@@ -10,19 +11,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, Protocol, cast
 
 import grpc
 
+from holdfast_sidecar.cluster.wire import Broken, Dial
 from tests.simulation.cluster.machine import Machine, MachineLoop, nobodys
 
 NOTICED_AFTER = 3.0  # seconds until a silent other side is taken for gone, at most
 _NEXT = 1e-6  # seconds between two frames of one direction, so that they keep their order
 
-Handler = Callable[[AsyncIterator[bytes], Any], Awaitable[None]]
+Handler = Callable[[Any, Any], Coroutine[Any, Any, None]]
 
 
 def _unseen(*_: object) -> None:
@@ -48,11 +51,8 @@ class Place:
 
 
 def unavailable(details: str) -> grpc.aio.AioRpcError:
-    return _error(grpc.StatusCode.UNAVAILABLE, details)
-
-
-def _error(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)
+    nothing = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, details=details)
 
 
 class End:
@@ -124,17 +124,16 @@ class Line:
     def _answer(self, place: Place, handler: Handler) -> None:
         self.far = End(self._loop, place)
         context = Context(self)
-        self._server = place.machine.spawn(_run(handler, self.far, context))
-        self._server.add_done_callback(lambda _: self._served(context), context=nobodys())
+        self._server = place.machine.spawn(handler(self.far, context))
+        self._server.add_done_callback(lambda _: self._served(), context=nobodys())
         waiting, self._waiting = self._waiting, deque[bytes]()
         for frame in waiting:
             self.send(frame, to="far")
 
-    def _served(self, context: Context) -> None:
-        """The far side has said its last word, which arrives behind all others."""
-        last = None if context.refusal is None else _error(grpc.StatusCode.PERMISSION_DENIED, context.refusal)
+    def _served(self) -> None:
+        """The far side has said its last word."""
         at = max(self._last["near"], self._loop.time()) + _NEXT
-        self._loop.call_at(at, self.fail, last, context=nobodys())
+        self._loop.call_at(at, self.fail, None, context=nobodys())
 
     # -- frames ----------------------------------------------------------------------------------------------------
 
@@ -196,32 +195,17 @@ class Line:
         self._loop.call_later(delay, fn, context=nobodys())
 
 
-async def _run(handler: Handler, frames: End, context: Context) -> None:
-    try:
-        await handler(frames, context)
-    except Aborted as aborted:
-        context.refusal = str(aborted)
-
-
-class Aborted(Exception):
-    """A handler has refused its caller."""
-
-
 class Context:
     """What a handler holds of its stream."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self.refusal: str | None = None
 
     async def write(self, frame: bytes) -> None:
         self.say(frame)
 
     def say(self, frame: bytes) -> None:
         self._line.send(frame, to="near")
-
-    async def abort(self, _: grpc.StatusCode, details: str) -> NoReturn:
-        raise Aborted(details)
 
 
 class Call:
@@ -245,6 +229,29 @@ class Call:
 
     def cancel(self) -> None:
         self._line.fail(asyncio.CancelledError())
+
+
+class Wire:
+    """A stream as peers hold it, on either side."""
+
+    names: Sequence[str] = ()  # nobody has certificates
+
+    def __init__(self, frames: End, say: Callable[[bytes], None]) -> None:
+        self._frames = frames
+        self._say = say
+
+    def let_in(self) -> None: ...
+
+    async def read(self) -> bytes:
+        try:
+            return await anext(self._frames)
+        except StopAsyncIteration:
+            raise Broken("the other side hung up") from None
+        except grpc.aio.AioRpcError as error:
+            raise Broken(error.details() or "") from error
+
+    async def write(self, frame: bytes) -> None:
+        self._say(frame)
 
 
 class Channel:
@@ -292,6 +299,23 @@ class Network:
     def channels_of(self, near: Place) -> Callable[[str], grpc.aio.Channel]:
         """Where the product makes channels of grpc, it makes these. They offer what it uses of them."""
         return lambda address: cast("grpc.aio.Channel", Channel(self, near, address))
+
+    def dialer_of(self, near: Place) -> Dial:
+        @asynccontextmanager
+        async def dial(address: str) -> AsyncGenerator[Wire]:
+            line = self.dial(near, address)
+
+            def say(frame: bytes) -> None:
+                if line.is_over:
+                    raise Broken("the stream is over")
+                line.send(frame, to="far")
+
+            try:
+                yield Wire(line.near, say)
+            finally:
+                line.fail(None)
+
+        return dial
 
     def dial(self, near: Place, address: str) -> Line:
         line = Line(self, near, address)

@@ -107,18 +107,35 @@ async def test_new_connections_see_the_new_certificate_without_a_restart(
         writer.close()
         await writer.wait_closed()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=watcher.server_context())
-    async with server, asyncio.timeout(10):
-        port, client = server.sockets[0].getsockname()[1], watcher.client_context()
-        before = await _served_serial(port, client)
-        assert await _served_serial(port, client) == before
+    async def served() -> object:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=watcher.server_context())
+        async with server:
+            return await _served_serial(server.sockets[0].getsockname()[1], watcher.client_context())
+
+    async with asyncio.timeout(10):
+        before = await served()
+        assert await served() == before
         _issue(files, authority.issue_cert("localhost"))
-        watcher.current()
-        assert await _served_serial(port, client) != before
+        assert await served() != before
 
 
-def test_a_server_demands_certificates_and_a_client_may_leave_the_host_name_to_its_caller(files: TlsFiles) -> None:
+async def test_an_authority_that_was_taken_out_is_trusted_no_more(files: TlsFiles) -> None:
+    watcher = CertificateWatcher(files)
+    old = watcher.server_context()
+    other = trustme.CA()
+    other.cert_pem.write_to_path(files.ca)
+    _issue(files, other.issue_cert("localhost"))
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with asyncio.timeout(10), await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=old) as server:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await _served_serial(server.sockets[0].getsockname()[1], watcher.client_context())
+
+
+def test_both_sides_demand_certificates_and_a_client_the_name(files: TlsFiles) -> None:
     watcher = CertificateWatcher(files)
     assert watcher.server_context().verify_mode is ssl.CERT_REQUIRED
-    client = watcher.client_context(check_hostname=False)
-    assert (client.check_hostname, client.verify_mode) == (False, ssl.CERT_REQUIRED)
+    client = watcher.client_context()
+    assert (client.check_hostname, client.verify_mode) == (True, ssl.CERT_REQUIRED)

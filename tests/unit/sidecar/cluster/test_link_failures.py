@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any
 
 import grpc
 import pytest
@@ -19,52 +19,42 @@ from holdfast_placement.table import Host as Place
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
-from holdfast_sidecar.cluster.words import PROTOCOL, Frame, Greeting, encode_frame
+from holdfast_sidecar.cluster.wire import Broken
+from holdfast_sidecar.cluster.words import PROTOCOL, Frame, Greeting, decode_frame, encode_frame
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.stores.memory import Memory, MemoryStore
 
 _APP = AppKey("default", "app")
 _GREETING = Greeting(PROTOCOL, "default", "app", "b", "1", 4)
-Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 Then = Callable[[], Coroutine[Any, Any, bytes]]
 
 
 class Peer:
-    """As gRPC shows one: it greets whoever calls, and then does what the test wants."""
+    """It greets whoever calls, and then does what the test wants."""
+
+    names: Sequence[str] = ()
 
     def __init__(self, then: Then, *, greets: bool = True) -> None:
         self._then = then
-        self._greets = greets
+        self._greets = self._has_to_greet = greets
         self.calls = 0
         self.called = asyncio.Event()
 
-    def channel(self, address: str) -> grpc.aio.Channel:
-        return cast("grpc.aio.Channel", self._channel())
-
     @asynccontextmanager
-    async def _channel(self) -> AsyncGenerator[Peer]:
-        yield self
-
-    def stream_stream(self, *_: object, **__: object) -> Callable[[], Call]:
+    async def dial(self, address: str) -> AsyncGenerator[Peer]:
         self.calls += 1
         self.called.set()
-        return lambda: Call(self._then, greets=self._greets)
+        self._has_to_greet = self._greets
+        yield self
 
+    def let_in(self) -> None: ...
 
-class Call:
-    def __init__(self, then: Then, *, greets: bool) -> None:
-        self._then = then
-        self._has_greeted = not greets
+    async def write(self, frame: bytes) -> None: ...
 
-    async def write(self, data: bytes) -> None: ...
-
-    def __aiter__(self) -> Call:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._has_greeted:
+    async def read(self) -> bytes:
+        if not self._has_to_greet:
             return await self._then()
-        self._has_greeted = True
+        self._has_to_greet = False
         return encode_frame(Frame(greeting=_GREETING))
 
 
@@ -76,7 +66,7 @@ async def _linked(peer: Peer) -> AsyncGenerator[ClusterNode]:
     host = Host(store=store, clock=SystemClock(), ids=SystemIds(), partitions=4, limits=Limits())
     me = Me(app=_APP, host_id="a", incarnation="1", address="127.0.0.1:1", partitions=4)
     away = grpc.aio.insecure_channel
-    node = ClusterNode(host, me, placement=["127.0.0.1:1"], placement_channel=away, peer_channel=peer.channel)
+    node = ClusterNode(host, me, placement=["127.0.0.1:1"], placement_channel=away, dial=peer.dial)
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         running = group.create_task(node.links.run())
         node.links.use(_table())
@@ -97,8 +87,7 @@ async def test_a_host_that_ends_while_a_peer_refuses_it_does_end() -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            nothing = grpc.aio.Metadata()
-            raise grpc.aio.AioRpcError(grpc.StatusCode.PERMISSION_DENIED, nothing, nothing) from None
+            raise Broken("reset") from None
         return b""
 
     peer = Peer(refuses_when_cancelled)
@@ -122,8 +111,7 @@ async def test_a_peer_that_refuses_is_complained_about_once(caplog: pytest.LogCa
     caplog.set_level(logging.INFO)
 
     async def refuses() -> bytes:
-        nothing = grpc.aio.Metadata()
-        raise grpc.aio.AioRpcError(grpc.StatusCode.PERMISSION_DENIED, nothing, nothing, "another release")
+        return encode_frame(Frame(refused="another release"))
 
     peer = Peer(refuses, greets=False)
     async with _linked(peer):
@@ -135,18 +123,22 @@ async def test_a_peer_that_refuses_is_complained_about_once(caplog: pytest.LogCa
 
 
 class Guest:
-    """The server's side of a call, as gRPC shows it."""
+    """Somebody who calls and greets; what is said to it is kept."""
+
+    names: Sequence[str] = ()
 
     def __init__(self, greeting: Greeting) -> None:
         self._greeting = greeting
-        self.refused: list[str] = []
+        self.told: list[Frame] = []
 
-    async def frames(self) -> AsyncGenerator[bytes]:
-        yield encode_frame(Frame(greeting=self._greeting))
+    def let_in(self) -> None:
+        raise AssertionError("not somebody who does not fit")
 
-    async def abort(self, code: grpc.StatusCode, text: str) -> None:
-        self.refused.append(text)
-        raise grpc.aio.AbortError(text)
+    async def read(self) -> bytes:
+        return encode_frame(Frame(greeting=self._greeting))
+
+    async def write(self, frame: bytes) -> None:
+        self.told.append(decode_frame(frame))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +162,6 @@ async def test_a_peer_that_does_not_fit_is_told_why_and_logged_once(
     async with _linked(Peer(says_nothing)) as node:
         guest = Guest(replace(_GREETING, **changed))
         for _ in range(3):
-            with pytest.raises(grpc.aio.AbortError):
-                await node.links.accept(guest.frames(), cast("Context", guest))
-    assert all(cause in text for text in guest.refused)
+            await node.links.accept(guest)
+    assert [cause in (frame.refused or "") for frame in guest.told] == [True] * 3
     assert len([record for record in caplog.records if record.message == "refused a peer"]) == 1

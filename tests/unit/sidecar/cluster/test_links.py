@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TYPE_CHECKING, cast
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from typing import NoReturn
 
-import grpc
+import pytest
 import pytest_asyncio
 
 from holdfast_kit.clock import VirtualClock
@@ -15,6 +16,7 @@ from holdfast_placement.table import AppKey, empty, moved
 from holdfast_placement.table import Host as Member
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.ports import no_reply
+from holdfast_sidecar.cluster import links
 from holdfast_sidecar.cluster.links import GATHER, Links
 from holdfast_sidecar.cluster.placement_stream import Me
 from holdfast_sidecar.cluster.router import ClusterRouter
@@ -23,9 +25,6 @@ from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.messages import Purge
 from holdfast_sidecar.stores.memory import MemoryStore
 
-if TYPE_CHECKING:
-    Context = grpc.aio.ServicerContext[bytes, bytes]
-
 _APP = AppKey("default", "app")
 _HOSTS = [Member("a", "127.0.0.1:1", "1"), Member("b", "127.0.0.1:2", "1")]
 
@@ -33,15 +32,25 @@ _HOSTS = [Member("a", "127.0.0.1:1", "1"), Member("b", "127.0.0.1:2", "1")]
 class Stream:
     """Host a's call of host b, seen from b: a greets and says no more; what b writes is kept."""
 
+    names: Sequence[str] = ()
+
     def __init__(self) -> None:
         self.written: asyncio.Queue[Frame] = asyncio.Queue()
+        self._says = [Frame(greeting=Greeting(PROTOCOL, "default", "app", "a", "1", 1))]
 
-    async def frames(self) -> AsyncIterator[bytes]:
-        yield encode_frame(Frame(greeting=Greeting(PROTOCOL, "default", "app", "a", "1", 1)))
-        await asyncio.Event().wait()
+    def let_in(self) -> None: ...
 
-    async def write(self, data: bytes) -> None:
-        self.written.put_nowait(decode_frame(data))
+    async def read(self) -> bytes:
+        if not self._says:
+            await asyncio.Event().wait()
+        return encode_frame(self._says.pop())
+
+    async def write(self, frame: bytes) -> None:
+        self.written.put_nowait(decode_frame(frame))
+
+
+def never(_: str) -> NoReturn:
+    raise AssertionError("the one with the smaller id calls")
 
 
 class Here:
@@ -57,7 +66,7 @@ class Here:
             Me(app=_APP, host_id="b", incarnation="1", address="127.0.0.1:2", partitions=1),
             local=self.router,
             router=self.router,
-            channel=grpc.aio.insecure_channel,  # never used: the one with the smaller id calls
+            dial=never,
             clock=self.clock,
             ids=SystemIds(),
             identity=lambda _: None,
@@ -82,7 +91,7 @@ class Here:
 async def here() -> AsyncGenerator[Here]:
     here = Here()
     async with asyncio.TaskGroup() as group:
-        accepting = group.create_task(here.links.accept(here.stream.frames(), cast("Context", here.stream)))
+        accepting = group.create_task(here.links.accept(here.stream))
         assert (await here.next()).greeting is not None
         assert (await here.next()).hears_placement
         yield here
@@ -122,7 +131,7 @@ async def test_a_stream_that_a_newer_one_replaced_takes_nothing_any_more(here: H
     """It may not know for long that it is dead: what it took would be lost, and nobody would ever answer."""
     newer = Stream()
     async with asyncio.TaskGroup() as group:
-        accepting = group.create_task(here.links.accept(newer.frames(), cast("Context", newer)))
+        accepting = group.create_task(here.links.accept(newer))
         async with asyncio.timeout(5):
             assert (await newer.written.get()).greeting is not None
             assert (await newer.written.get()).hears_placement
@@ -131,3 +140,21 @@ async def test_a_stream_that_a_newer_one_replaced_takes_nothing_any_more(here: H
                 assert (await newer.written.get()).items == 1
         assert here.stream.written.empty()
         accepting.cancel()
+
+
+async def test_a_link_with_nothing_to_say_shows_that_it_is_there(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "QUIET", 0.01)
+    here.ask(1)  # the wait that has begun is still the longer one
+    assert (await here.next()).items == 1
+    assert [await here.next() for _ in range(3)] == [Frame()] * 3
+
+
+async def test_a_peer_of_which_nothing_is_heard_is_given_up(
+    here: Here, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(links, "SILENT", 0.01)
+    caplog.set_level(logging.INFO)
+    async with asyncio.timeout(5):
+        await here.links.accept(Stream())  # takes the place of the older one
+    [said] = [record for record in caplog.records if record.message == "link to a peer broke"]
+    assert said.__dict__["error"] == "heard nothing for 0.01 s"

@@ -16,6 +16,7 @@ from holdfast_proto.history import Status
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
+from holdfast_sidecar.cluster.wire import Dialer
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.state import Record, View
 from holdfast_sidecar.stores.contract import StoreError
@@ -60,8 +61,9 @@ async def _node(store: Store) -> AsyncGenerator[ClusterNode]:
     await store.open(namespace="default", partitions=_PARTITIONS)
     host = Host(store=store, clock=SystemClock(), ids=SystemIds(), partitions=_PARTITIONS, limits=Limits())
     me = Me(app=_APP, host_id="a", incarnation="1", address="127.0.0.1:1", partitions=_PARTITIONS)
-    channel = grpc.aio.insecure_channel
-    node = ClusterNode(host, me, placement=["127.0.0.1:1"], placement_channel=channel, peer_channel=channel)
+    away = grpc.aio.insecure_channel
+    dial = Dialer(None, server_name="")
+    node = ClusterNode(host, me, placement=["127.0.0.1:1"], placement_channel=away, dial=dial)
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         tasks = node.start(group)
         try:

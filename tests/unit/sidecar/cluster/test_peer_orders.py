@@ -63,7 +63,7 @@ def test_an_order_that_was_lost_with_its_link_is_given_again(pair: Pair) -> None
 def test_an_order_of_a_time_without_a_link_is_given_with_the_next(pair: Pair) -> None:
     pair.peer.broken()
     pair.router.run_activity(_RUN)
-    assert pair.sent().is_empty
+    assert pair.sent() == Frame()
     pair.link()
     assert [run.row for run in pair.sent().runs] == [7]
 

@@ -62,12 +62,6 @@ def test_any_bytes_are_a_frame_or_a_bad_frame(data: bytes) -> None:
         assert isinstance(decode_frame(data), Frame)
 
 
-def test_only_a_frame_in_which_nothing_stands_is_empty() -> None:
-    assert Frame().is_empty
-    assert not Frame(hears_placement=False).is_empty
-    assert not Frame(unwatches=[1]).is_empty
-
-
 @pytest.mark.parametrize("error", [NotOwner("not here"), Unavailable("try again")])
 def test_an_error_is_the_same_on_the_other_side(error: NotOwner | Unavailable) -> None:
     there = error_of(refusal_of(error))
