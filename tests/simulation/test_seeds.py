@@ -37,3 +37,8 @@ def test_a_seed_is_one_world(kind: type[World | ClusterWorld], seed: int) -> Non
 @pytest.mark.parametrize("seed", [3095, 1955, 3482, 3665])
 def test_worlds_that_once_went_wrong_end_well(seed: int) -> None:
     World(seed).run()
+
+
+@pytest.mark.parametrize("seed", [104817])
+def test_clusters_that_once_went_wrong_end_well(seed: int) -> None:
+    ClusterWorld(seed).run()

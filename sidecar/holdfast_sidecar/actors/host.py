@@ -71,6 +71,7 @@ class Host:
         self.counters = Counters()
         self.stalled: set[str] = set()
         self._unstalling: set[str] = set()  # those of them that a timer tries again
+        self._held_back: dict[str, None] = {}  # a pause keeps their turns; they may be unloaded meanwhile
         self.reminders = ReminderLoop(store, clock, fire=self.fire, partition_of=self.partition_of)
         self.activities = ActivityHost(self.pool, clock, self._send)
         self.router: Router  # set by whoever composes the host: it needs the host, too
@@ -121,6 +122,7 @@ class Host:
             del self._epochs[partition]
         self.reminders.remove(tuple(gone))
         self.stalled = {instance_id for instance_id in self.stalled if self.partition_of(instance_id) not in gone}
+        self._held_back = {one: None for one in self._held_back if self.partition_of(one) not in gone}
         for actor in [actor for actor in self._actors.values() if actor.place.partition in gone]:
             self._drop(actor)
             actor.abandon(NotOwner(f"partition {actor.place.partition} moved to another host"))
@@ -181,7 +183,7 @@ class Host:
     def unstall(self) -> None:
         """A worker came: what stood still may have been waiting for just that one."""
         waiting, self.stalled = self.stalled, set()
-        for instance_id in waiting:
+        for instance_id in sorted(waiting):
             actor = self._actor(instance_id)
             if actor is not None:
                 actor.unstall()
@@ -210,8 +212,15 @@ class Host:
         """Without contact to placement no turn may start; one that runs may end, its commit is fenced if need be."""
         self.is_paused = is_paused
         if not is_paused:
-            for actor in list(self._actors.values()):
-                actor.nudge()
+            held_back, self._held_back = self._held_back, {}
+            for instance_id in held_back:
+                actor = self._actor(instance_id)
+                if actor is not None:
+                    actor.nudge()
+
+    def hold_back(self, instance_id: str) -> None:
+        """Its turn has to wait until the pause is over."""
+        self._held_back[instance_id] = None
 
     # -- what actors report ----------------------------------------------------------------------------------------
 

@@ -55,7 +55,10 @@ class Turning:
     # -- whether -----------------------------------------------------------------------------------------------------
 
     def may_run(self, instance: Instance) -> bool:
-        if self._host.is_paused or instance.starts_at() > self._host.clock.now_ns():
+        if self._host.is_paused:
+            self._host.hold_back(self._id)
+            return False
+        if instance.starts_at() > self._host.clock.now_ns():
             return False
         if instance.record.stall is not None and not self._may_retry(instance.record.stall, instance.record.attempts):
             return False

@@ -81,6 +81,28 @@ def test_an_instance_with_something_unsaved_is_not_unloaded() -> None:
         assert house.host.actors == 0
 
 
+def test_a_turn_that_a_pause_held_back_runs_although_its_instance_was_unloaded_meanwhile() -> None:
+    with House(bounds=Bounds(idle_instances_max=1)) as house:
+        house.host.pause(is_paused=True)
+        started = [begin(house, number) for number in range(4)]
+        assert house.host.actors == 1
+        house.host.pause(is_paused=False)
+        house.loop.settle()
+        for instance_id in started:
+            house.turn(COMPLETE, instance_id=instance_id)
+
+
+def test_a_turn_that_a_pause_held_back_is_not_this_hosts_when_its_partition_has_gone() -> None:
+    with House(bounds=Bounds(idle_instances_max=1)) as house:
+        house.host.pause(is_paused=True)
+        started = [begin(house, number) for number in range(4)]
+        house.host.release([house.host.partition_of(instance_id) for instance_id in started])
+        house.host.pause(is_paused=False)
+        house.loop.settle()
+        assert not house.has_turn
+        assert house.host.actors == 0
+
+
 def test_what_is_unloaded_is_gone_without_the_garbage_collector() -> None:
     """Which is told to look rarely: whatever has a cycle stays for hours."""
     with House(bounds=Bounds(idle_instances_max=0, awake_instances_max=0)) as house:
