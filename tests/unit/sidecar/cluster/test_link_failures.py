@@ -19,6 +19,7 @@ from holdfast_placement.table import Host as Place
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
+from holdfast_sidecar.cluster.security import PeerIdentity
 from holdfast_sidecar.cluster.wire import Broken
 from holdfast_sidecar.cluster.words import PROTOCOL, Frame, Greeting, decode_frame, encode_frame
 from holdfast_sidecar.core.limits import Limits
@@ -38,6 +39,7 @@ class Peer:
         self._then = then
         self._greets = self._has_to_greet = greets
         self.calls = 0
+        self.heard = list[bytes]()
         self.called = asyncio.Event()
 
     @asynccontextmanager
@@ -49,7 +51,8 @@ class Peer:
 
     def let_in(self) -> None: ...
 
-    async def write(self, frame: bytes) -> None: ...
+    async def write(self, frame: bytes) -> None:
+        self.heard.append(frame)
 
     async def read(self) -> bytes:
         if not self._has_to_greet:
@@ -59,14 +62,16 @@ class Peer:
 
 
 @asynccontextmanager
-async def _linked(peer: Peer) -> AsyncGenerator[ClusterNode]:
+async def _linked(
+    peer: Peer, *, identity: Callable[[Sequence[str]], str | None] = lambda _: None
+) -> AsyncGenerator[ClusterNode]:
     """Host a, which calls host b."""
     store = MemoryStore(Memory())
     await store.open(namespace="default", partitions=4)
     host = Host(store=store, clock=SystemClock(), ids=SystemIds(), partitions=4, limits=Limits())
     me = Me(app=_APP, host_id="a", incarnation="1", address="127.0.0.1:1", partitions=4)
     away = grpc.aio.insecure_channel
-    node = ClusterNode(host, me, placement=["127.0.0.1:1"], placement_channel=away, dial=peer.dial)
+    node = ClusterNode(host, me, placement=["127.0.0.1:1"], placement_channel=away, dial=peer.dial, identity=identity)
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         running = group.create_task(node.links.run())
         node.links.use(_table())
@@ -120,6 +125,26 @@ async def test_a_peer_that_refuses_is_complained_about_once(caplog: pytest.LogCa
             await peer.called.wait()
     said = [record for record in caplog.records if "link to a peer" in record.message]
     assert [getattr(record, "error", "") for record in said] == ["another release"]
+
+
+async def test_a_peer_with_the_certificate_of_somebody_else_hears_nothing_from_the_caller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def never() -> bytes:
+        raise AssertionError("asked")
+
+    peer = Peer(never)
+    peer.names = ["spiffe://elsewhere.test/ns/default/app/app"]
+    identity = PeerIdentity(_APP, trust_domain="holdfast.local")
+    async with _linked(peer, identity=identity):
+        while peer.calls < 3:
+            peer.called.clear()
+            await peer.called.wait()
+    assert not peer.heard
+    [said] = [record for record in caplog.records if "link to a peer" in record.message]
+    assert "elsewhere.test" in said.__dict__["error"]
 
 
 class Guest:
