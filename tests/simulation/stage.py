@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from holdfast_proto.history import WorkflowStarted
 from holdfast_sidecar.actors.engine import Engine
+from holdfast_sidecar.core import keys
 from holdfast_sidecar.core.state import Stored
 from holdfast_sidecar.stores.memory import Memory, MemoryStore
 from tests.simulation.client import Client
@@ -154,11 +155,12 @@ class Stage:
         return all(client.is_done for client in self.clients) and not self.pending()
 
     def pending(self) -> list[str]:
-        """What has not ended, in words."""
+        """What has not ended or still has something to send, in words: a detached instance may be on its way."""
         store = MemoryStore(self.memory)
         found = [client.story for client in self.clients if not client.is_done]
-        for instance_id, cell in sorted(self.memory.cells.items()):
-            if not cell.record.status.is_terminal and (stored := store.stored(instance_id)) is not None:
+        for instance_id in sorted(self.memory.cells):
+            stored = store.stored(instance_id)
+            if stored is not None and (not stored.record.status.is_terminal or _owes(stored)):
                 found.append(_told(stored))
         return found
 
@@ -167,6 +169,10 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(_reason(inner) for inner in error.exceptions)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     return f"{type(error).__name__}: {error}"
+
+
+def _owes(stored: Stored) -> bool:
+    return any(reminder.name.startswith(keys.SEND_PREFIX) for reminder in stored.reminders)
 
 
 def _told(stored: Stored) -> str:

@@ -71,7 +71,8 @@ class Host:
         self.counters = Counters()
         self.stalled: set[str] = set()
         self._unstalling: set[str] = set()  # those of them that a timer tries again
-        self._held_back: dict[str, None] = {}  # a pause keeps their turns; they may be unloaded meanwhile
+        # A pause keeps their turns, and they may be unloaded meanwhile; true: a stalled one is to be tried again.
+        self._held_back: dict[str, bool] = {}
         self.reminders = ReminderLoop(store, clock, fire=self.fire, partition_of=self.partition_of)
         self.activities = ActivityHost(self.pool, clock, self._send)
         self.router: Router  # set by whoever composes the host: it needs the host, too
@@ -122,7 +123,8 @@ class Host:
             del self._epochs[partition]
         self.reminders.remove(tuple(gone))
         self.stalled = {instance_id for instance_id in self.stalled if self.partition_of(instance_id) not in gone}
-        self._held_back = {one: None for one in self._held_back if self.partition_of(one) not in gone}
+        held_back = self._held_back.items()
+        self._held_back = {one: cause for one, cause in held_back if self.partition_of(one) not in gone}
         for actor in [actor for actor in self._actors.values() if actor.place.partition in gone]:
             self._drop(actor)
             actor.abandon(NotOwner(f"partition {actor.place.partition} moved to another host"))
@@ -213,14 +215,16 @@ class Host:
         self.is_paused = is_paused
         if not is_paused:
             held_back, self._held_back = self._held_back, {}
-            for instance_id in held_back:
+            for instance_id, has_cause in held_back.items():
                 actor = self._actor(instance_id)
-                if actor is not None:
+                if actor is not None and has_cause:
+                    actor.unstall()
+                elif actor is not None:
                     actor.nudge()
 
-    def hold_back(self, instance_id: str) -> None:
+    def hold_back(self, instance_id: str, *, has_cause: bool) -> None:
         """Its turn has to wait until the pause is over."""
-        self._held_back[instance_id] = None
+        self._held_back[instance_id] = has_cause or self._held_back.get(instance_id, False)
 
     # -- what actors report ----------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class Turning:
 
     def may_run(self, instance: Instance) -> bool:
         if self._host.is_paused:
-            self._host.hold_back(self._id)
+            self._host.hold_back(self._id, has_cause=self.has_cause)
             return False
         if instance.starts_at() > self._host.clock.now_ns():
             return False

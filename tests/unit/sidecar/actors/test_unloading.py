@@ -6,8 +6,8 @@ import gc
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from holdfast_proto.actions import CompleteWorkflow, SendEvent
-from holdfast_proto.history import Status
+from holdfast_proto.actions import CompleteWorkflow, SendEvent, Stall
+from holdfast_proto.history import StallReason, Status
 from holdfast_sidecar.actors.host import Bounds
 from tests.unit.sidecar.actors.house import House
 from tests.unit.sidecar.core.stage import SECOND, activity, event, start, timer
@@ -90,6 +90,19 @@ def test_a_turn_that_a_pause_held_back_runs_although_its_instance_was_unloaded_m
         house.loop.settle()
         for instance_id in started:
             house.turn(COMPLETE, instance_id=instance_id)
+
+
+def test_a_worker_that_comes_during_a_pause_is_tried_after_it_although_the_instance_was_unloaded() -> None:
+    with House(bounds=Bounds(idle_instances_max=0)) as house:
+        instance_id = begin(house, 0)
+        house.turn(Stall(reason=StallReason.VERSION_NOT_AVAILABLE), instance_id=instance_id)
+        house.host.pause(is_paused=True)
+        house.connect()
+        house.loop.settle()
+        assert house.host.actors == 0
+        house.host.pause(is_paused=False)
+        house.loop.settle()
+        house.turn(COMPLETE, instance_id=instance_id)
 
 
 def test_a_turn_that_a_pause_held_back_is_not_this_hosts_when_its_partition_has_gone() -> None:
