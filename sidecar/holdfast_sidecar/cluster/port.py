@@ -24,6 +24,8 @@ async def peers_served(
     group, guests = asyncio.TaskGroup(), set[asyncio.Task[None]]()
 
     def came(wire: TcpWire) -> None:
+        if not server.is_serving():  # its handshake took longer than we lived
+            return wire.close()
         guest = group.create_task(_serve(wire, accept), name="guest")
         guests.add(guest)
         guest.add_done_callback(guests.discard)
