@@ -57,14 +57,14 @@ class CertificateWatcher:
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
         self._lock = threading.Lock()  # gRPC calls from its own threads, where no mailbox of ours can be awaited
-        self._read = _read(files, 1)
+        self._newest = _read(files, 1)
         self._refused: _Signature | None = None
 
     def current(self) -> TlsMaterial:
         """The newest usable material; costs three `stat` calls when nothing changed."""
         with self._lock:
             self._refresh()
-            return self._read.material
+            return self._newest.material
 
     def subscribe(self) -> Callable[[], TlsMaterial | None]:
         """A function that returns new material once, else None: what gRPC's certificate fetcher wants."""
@@ -84,20 +84,20 @@ class CertificateWatcher:
         """For servers that demand a client certificate of our authorities."""
         with self._lock:
             self._refresh()
-            return self._read.server
+            return self._newest.server
 
     def client_context(self) -> ssl.SSLContext:
         """For clients, which check the server's name."""
         with self._lock:
             self._refresh()
-            return self._read.client
+            return self._newest.client
 
     def _refresh(self) -> None:
-        version = self._read.material.version
+        version = self._newest.material.version
         try:
-            if _sign(self._files) == self._read.signature:
+            if _sign(self._files) == self._newest.signature:
                 return
-            self._read = _read(self._files, version + 1)
+            self._newest = _read(self._files, version + 1)
         except (OSError, TlsError) as error:
             self._refuse(error)
         else:
@@ -110,7 +110,7 @@ class CertificateWatcher:
             self._refused = signature
             _log.warning(
                 "replaced certificate cannot be used, the previous one stays",
-                extra={"cert": str(self._files.cert), "reason": str(error), "version": self._read.material.version},
+                extra={"cert": str(self._files.cert), "reason": str(error), "version": self._newest.material.version},
             )
 
 

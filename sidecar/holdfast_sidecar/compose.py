@@ -14,7 +14,7 @@ import gc
 import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -117,15 +117,15 @@ class Sidecar:
             self.ports = ports.numbers
             host = make_host(config, store, clock)
             member = make_member(config, host) if config.placement.addresses else None
-            router = LocalRouter(host) if member is None else member.router
+            router = LocalRouter(host) if member is None else member.node.router
             host.router = router
-            async with _running(host) as committer, _placed(host, member, config, lifetime):
+            async with _running(host) as committer, _placed(host, member, lifetime):
                 async with self._fronts(host, make_engine(host, router), store, ports) as fronts:
                     self._tell_ready()
                     await lifetime.stopping()
                     fronts.health.is_draining = True
                     if member is not None:
-                        await member.leave()
+                        await member.node.leave()
                     await drain(host, fronts.services, clock, limit=config.drain_limit.total_seconds())
                 router.stop()
                 await committer
@@ -227,8 +227,15 @@ def make_engine(host: Host, router: LocalRouter | ClusterRouter) -> Engine:
     )
 
 
-def make_member(config: Config, host: Host) -> ClusterNode:
-    """This host in a cluster."""
+class Member(NamedTuple):
+    """This host in a cluster, and the port that its peers come to: they show certificates, apps on localhost do not;
+    neither may call the other's methods."""
+
+    node: ClusterNode
+    port: AbstractAsyncContextManager[None]
+
+
+def make_member(config: Config, host: Host) -> Member:
     placement = config.placement
     me = Me(
         app=AppKey(config.namespace, config.app_id),
@@ -239,7 +246,7 @@ def make_member(config: Config, host: Host) -> ClusterNode:
     )
     watcher = _certificates(config)
     identity = None if watcher is None else PeerIdentity(me.app, trust_domain=placement.trust_domain)
-    return ClusterNode(
+    node = ClusterNode(
         host,
         me,
         placement=placement.addresses,
@@ -248,6 +255,8 @@ def make_member(config: Config, host: Host) -> ClusterNode:
         is_local_first=placement.local_first,
         identity=identity or (lambda _: None),
     )
+    address, port = placement.peer_bind, placement.peer_port
+    return Member(node, peers_served(node.links.accept, address=address, port=port, watcher=watcher))
 
 
 def _certificates(config: Config) -> CertificateWatcher | None:
@@ -389,33 +398,20 @@ def _superseded(lifetime: Lifetime) -> Callable[[int], None]:
 
 
 @asynccontextmanager
-async def _placed(host: Host, member: ClusterNode | None, config: Config, lifetime: Lifetime) -> AsyncGenerator[None]:
+async def _placed(host: Host, member: Member | None, lifetime: Lifetime) -> AsyncGenerator[None]:
     """Owns everything at once when alone; else what placement says, from when it says so."""
     if member is None:
         host.on_lost = _superseded(lifetime)
         await _own_all(host, host.clock)
         yield
         return
-    async with _peer_server(config, member), asyncio.TaskGroup() as group:
-        tasks = member.start(group)
+    async with member.port, asyncio.TaskGroup() as group:
+        tasks = member.node.start(group)
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-
-
-@asynccontextmanager
-async def _peer_server(config: Config, member: ClusterNode) -> AsyncGenerator[None]:
-    """A port of its own: peers show certificates, apps on localhost do not; neither may call the other's methods."""
-    placement = config.placement
-    async with peers_served(
-        member.links.accept,
-        address=placement.peer_bind,
-        port=placement.peer_port,
-        watcher=_certificates(config),
-    ):
-        yield
 
 
 @asynccontextmanager

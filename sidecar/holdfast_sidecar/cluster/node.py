@@ -85,9 +85,6 @@ class ClusterNode:
         host.pool.on_connect = self._worker_came
         host.pool.on_disconnect = self._worker_went
 
-    def drain(self) -> None:
-        """Links end with the server."""
-
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         return [
             group.create_task(self.stream.run(), name="placement"),

@@ -201,9 +201,6 @@ class Context:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    async def write(self, frame: bytes) -> None:
-        self.say(frame)
-
     def say(self, frame: bytes) -> None:
         self._line.send(frame, to="near")
 

@@ -91,21 +91,18 @@ async def test_whoever_does_not_read_makes_the_other_wait_and_gets_everything_la
         await wire.write(b"done")
 
     async with _called(late, watcher, watcher) as wire:
-        written = 0
+        all_written = asyncio.Event()
         async with asyncio.TaskGroup() as group:
 
             async def write() -> None:
-                nonlocal written
                 for number in range(count):
                     await wire.write(number.to_bytes(100_000, "big"))
-                    written += 1
+                all_written.set()
 
             group.create_task(write())
-            seen = -1
-            while seen != written:  # until nothing goes any more
-                seen = written
-                await asyncio.sleep(0.1)
-            assert written < count
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await all_written.wait()
             may_read.set()
         assert await wire.read() == b"done"
     assert [int.from_bytes(frame, "big") for frame in read] == list(range(count))
