@@ -25,7 +25,7 @@ from holdfast_proto.codec import decode_event, encode_event
 from holdfast_proto.history import ActivityCompleted, EventReceived, Resumed, Status, Suspended, WorkflowStarted
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.local import LocalRouter
-from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask
+from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, TurnTask
 from holdfast_sidecar.core.errors import HoldfastError
 from holdfast_sidecar.core.limits import DEFAULT_LIMITS
 from holdfast_sidecar.core.messages import Deliver, Message, Start, Terminate
@@ -89,6 +89,10 @@ class Person:
     @property
     def free_activities(self) -> int:
         return 100
+
+    @property
+    def patience(self) -> float:
+        return SAVE_AFTER
 
     def takes_turn(self, name: str, label: str | None) -> bool:
         return True

@@ -19,7 +19,7 @@ from holdfast_proto.history import (
 )
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.incoming import Fused
-from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, Reply, TurnTask
+from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, Reply, TurnTask
 from holdfast_sidecar.core.messages import ActivityAnswer
 from holdfast_sidecar.core.turn import TurnResult
 from tests.simulation.clock import SimClock
@@ -69,6 +69,10 @@ class SimWorker:
     @property
     def free_activities(self) -> int:
         return self._slots - self._activities
+
+    @property
+    def patience(self) -> float:
+        return SAVE_AFTER
 
     def takes_turn(self, name: str, label: str | None) -> bool:
         return True

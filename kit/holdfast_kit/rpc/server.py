@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 SILENCE: Final = 10.0  # seconds without a byte until a caller is pinged
 PATIENCE: Final = 5.0  # seconds that it may take to answer
-LINGER: Final = 0.005  # seconds that an answer which can wait may wait for company: each write has its price
+LINGER: Final = 0.001  # seconds that an answer which can wait may wait for company: each write has its price
 UNREAD_MAX: Final = 16 << 20  # bytes that a caller leaves unread until it is cut off; windows hold it far below
 ROUTES_MAX: Final = 256  # sets of headers that are remembered with what they lead to
 BACKLOG: Final = 512

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from holdfast_kit.clock import Handle
 from holdfast_proto.history import ActivityScheduled
@@ -19,6 +19,9 @@ Reply: TypeAlias = Callable[[HoldfastError | None], None]
 
 def no_reply(_: HoldfastError | None) -> None:
     """For messages that nobody waits for."""
+
+
+SAVE_AFTER: Final = 0.02  # seconds that a message may wait to be folded into a turn's commit before it gets its own
 
 
 class CancelReason(IntEnum):
@@ -140,6 +143,11 @@ class Worker(Protocol):
 
     @property
     def free_activities(self) -> int: ...
+
+    @property
+    def patience(self) -> float:
+        """Seconds, at most SAVE_AFTER, that a message may wait for a turn of this worker to carry it to the store."""
+        ...
 
     def takes_turn(self, name: str, label: str | None) -> bool: ...
 

@@ -18,7 +18,7 @@ from holdfast_proto.codec import encode_event
 from holdfast_proto.history import StallReason, TurnStarted
 from holdfast_sidecar.actors.incoming import Fused
 from holdfast_sidecar.actors.pool import LOST_MAX
-from holdfast_sidecar.actors.ports import TurnTask, Worker
+from holdfast_sidecar.actors.ports import SAVE_AFTER, TurnTask, Worker
 from holdfast_sidecar.core import upkeep
 from holdfast_sidecar.core.decision import Decision
 from holdfast_sidecar.core.instance import Arrival, Instance, take
@@ -51,6 +51,13 @@ class Turning:
     @property
     def is_at_worker(self) -> bool:
         return self._task is not None and self._task.token != 0
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a message may wait for the turn that is on, if one is."""
+        if self._task is None:
+            return 0.0
+        return SAVE_AFTER if self._task.worker is None else self._task.worker.patience
 
     # -- whether -----------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-SAVE_AFTER = 0.02  # seconds that a message may wait to be folded into a turn's commit before it gets one of its own
 RETRY_FIRST, RETRY_CAP = 0.05, 5.0  # waits after the store failed
 FAILURES_MAX = 8  # store failures in a row until the waiting senders are told; the work itself goes on being tried
 
@@ -263,8 +262,7 @@ class WorkflowActor:
         if self._turning.turn is None and instance.is_turn_due and self._turning.may_run(instance):
             self._turning.begin(instance, self.nudge)
         if instance.needs_save and self._save_timer is None:
-            delay = SAVE_AFTER if self._turning.turn is not None else 0.0
-            self._save_timer = host.clock.call_later(delay, self._save_due)
+            self._save_timer = host.clock.call_later(self._turning.patience, self._save_due)
 
     # -- turns -----------------------------------------------------------------------------------------------------
 

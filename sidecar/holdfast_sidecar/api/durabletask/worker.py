@@ -10,7 +10,7 @@ from typing import Final
 from holdfast_kit.clock import Clock, Handle
 from holdfast_proto.actions import Action
 from holdfast_proto.codec import Kind
-from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask
+from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, TurnTask
 from holdfast_sidecar.api.durabletask import frames, microsoft
 from holdfast_sidecar.api.durabletask.dialect import Stream, after_answer
 from holdfast_sidecar.api.durabletask.model import ActivityCall, Dialect, TurnAnswer, TurnCall
@@ -19,6 +19,8 @@ from holdfast_sidecar.api.durabletask.tokens import Token, Work, write_token
 
 OUTSTANDING: Final = 100  # of a worker that says no limit; one client silently drops what is beyond 110
 OUTSTANDING_MAX: Final = 10_000
+TURN_QUICK: Final = 0.01  # seconds
+TURN_WEIGHT: Final = 0.1  # of the newest turn in what one is expected to take
 PING_PERIOD: Final = 30.0  # seconds; the strictest client gives up a stream that is silent for 120
 
 
@@ -29,7 +31,8 @@ class DurableTaskWorker:
         self.echoes_tokens = False  # known from its first answer
         self._turns_max = min(stream.workflows_max or OUTSTANDING, OUTSTANDING_MAX)
         self._activities_max = min(stream.activities_max or OUTSTANDING, OUTSTANDING_MAX)
-        self._turns: dict[int, TurnTask] = {}
+        self._turns: dict[int, tuple[TurnTask, float]] = {}  # with the time at which it was sent
+        self._turn_took = 0.0  # seconds, of late
         self._activities: dict[int, ActivityTask] = {}
         self._partial: dict[int, list[Action]] = {}
         self._pasts = pasts
@@ -46,7 +49,7 @@ class DurableTaskWorker:
     @property
     def free_turns(self) -> int:
         if len(self._turns) >= self._turns_max:
-            self._turns = {token: task for token, task in self._turns.items() if task.token == token}
+            self._turns = {token: sent for token, sent in self._turns.items() if sent[0].token == token}
         return 0 if self._is_closed else self._turns_max - len(self._turns)
 
     @property
@@ -54,6 +57,12 @@ class DurableTaskWorker:
         if len(self._activities) >= self._activities_max:
             self._activities = {token: task for token, task in self._activities.items() if task.token == token}
         return 0 if self._is_closed else self._activities_max - len(self._activities)
+
+    @property
+    def patience(self) -> float:
+        """A thread of it stands still until an answer is durable. When its turns are slow anyway, that thread may be
+        the one that they wait for."""
+        return SAVE_AFTER if self._turn_took <= TURN_QUICK else 0.0
 
     def takes_turn(self, name: str, label: str | None) -> bool:
         filters = self.stream.filters
@@ -64,7 +73,7 @@ class DurableTaskWorker:
         return filters is None or _wants(filters.activities, name, version)
 
     def push_turn(self, task: TurnTask) -> None:
-        self._turns[task.token] = task
+        self._turns[task.token] = task, self._clock.monotonic()
         words = self.stream.words
         kinds = words.kinds(task.new)
         past, cached = self._past(task, kinds)
@@ -121,7 +130,10 @@ class DurableTaskWorker:
         return None
 
     def turn_finished(self, token: int) -> None:
-        self._turns.pop(token, None)
+        sent = self._turns.pop(token, None)
+        if sent is not None:
+            took = min(self._clock.monotonic() - sent[1], SAVE_AFTER)  # how much longer does not matter
+            self._turn_took += (took - self._turn_took) * TURN_WEIGHT
         self._partial.pop(token, None)
 
     def let_go(self, instance_id: str) -> None:

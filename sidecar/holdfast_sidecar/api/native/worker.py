@@ -23,7 +23,7 @@ from holdfast_proto.v1 import history_pb2 as history_pb
 from holdfast_proto.v1 import worker_pb2 as pb
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.incoming import Fused
-from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask, no_reply
+from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, TurnTask, no_reply
 from holdfast_sidecar.api.answers import Outcome, outcome_of
 from holdfast_sidecar.api.native.outbox import FRAME_BYTES_MAX, Outbox
 from holdfast_sidecar.core.errors import HoldfastError
@@ -71,6 +71,11 @@ class NativeWorker:
     @property
     def free_activities(self) -> int:
         return 0 if self._is_draining else self._activity_credits
+
+    @property
+    def patience(self) -> float:
+        """Nothing in it stands still until an answer of its is durable."""
+        return SAVE_AFTER
 
     def takes_turn(self, name: str, label: str | None) -> bool:
         versions = self._workflows.get(name)

@@ -19,7 +19,7 @@ from holdfast_proto.history import ActivityCompleted, ActivityFailed, Failure, H
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.actors.host import Bounds, Host
 from holdfast_sidecar.actors.local import LocalRouter
-from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask, no_reply
+from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, TurnTask, no_reply
 from holdfast_sidecar.core.errors import HoldfastError
 from holdfast_sidecar.core.limits import DEFAULT_LIMITS, Limits
 from holdfast_sidecar.core.messages import Message
@@ -71,6 +71,7 @@ class HandWorker:
         self.cancelled: list[tuple[int, CancelReason]] = []
         self.forgotten: list[str] = []
         self.turns_seen = self.activities_seen = 0
+        self.patience = SAVE_AFTER
 
     @property
     def id(self) -> str:

@@ -8,7 +8,7 @@ from holdfast_proto.actions import CompleteWorkflow, SendEvent, StartChild
 from holdfast_proto.codec import encode_event
 from holdfast_proto.history import ActivityCompleted, EventReceived, HistoryEvent, Status
 from holdfast_sidecar.actors.incoming import Fused
-from holdfast_sidecar.actors.workflow import SAVE_AFTER
+from holdfast_sidecar.actors.ports import SAVE_AFTER
 from holdfast_sidecar.core.errors import InstanceExists
 from holdfast_sidecar.core.messages import ActivityAnswer
 from holdfast_sidecar.core.turn import TurnResult

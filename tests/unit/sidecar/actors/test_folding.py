@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast_proto.actions import CompleteWorkflow
 from holdfast_proto.history import Status
-from holdfast_sidecar.actors.workflow import SAVE_AFTER
+from holdfast_sidecar.actors.ports import SAVE_AFTER
 from tests.unit.sidecar.actors.house import House
 from tests.unit.sidecar.core.stage import RESUME, SUSPEND, activity, event, start
 
@@ -65,6 +65,16 @@ def test_a_message_whose_turn_takes_long_is_saved_on_its_own(house: House) -> No
     house.advance(SAVE_AFTER)
     assert asked.is_ok
     assert [type(fact).__name__ for fact in house.inbox()] == ["EventReceived"]
+
+
+def test_a_message_does_not_wait_for_a_turn_of_a_worker_without_patience(house: House) -> None:
+    house.worker.patience = 0.0
+    house.tell(start())
+    house.turn()
+    asked = house.tell(event())
+    house.advance(0)
+    assert house.has_turn
+    assert asked.is_ok
 
 
 def test_nobody_waits_longer_than_the_bound_while_messages_keep_coming(house: House) -> None:

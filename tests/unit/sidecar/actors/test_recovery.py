@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast_proto.actions import CompleteWorkflow, SendEvent, Stall, StartChild
 from holdfast_proto.history import EventReceived, StallReason, Status
-from holdfast_sidecar.actors.workflow import SAVE_AFTER
+from holdfast_sidecar.actors.ports import SAVE_AFTER
 from holdfast_sidecar.core.errors import NotOwner, Unavailable
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.turn import TurnResult

@@ -50,6 +50,7 @@ class SkipClock(SystemClock):
 
     def __init__(self) -> None:
         self._skipped = 0.0
+        self._stopped_at: float | None = None
         self._waiting: dict[int, tuple[float, Callable[[], object], Handle]] = {}
         self._number = 0
 
@@ -57,7 +58,11 @@ class SkipClock(SystemClock):
         return super().now_ns() + round(self._skipped * NANOS)
 
     def monotonic(self) -> float:
-        return super().monotonic() + self._skipped
+        return (super().monotonic() if self._stopped_at is None else self._stopped_at) + self._skipped
+
+    def stop(self) -> None:
+        """What it measures from here on takes only the time that is skipped."""
+        self._stopped_at = super().monotonic()
 
     def call_later(self, delay: float, fn: Callable[[], object]) -> Handle:
         self._number += 1

@@ -24,7 +24,7 @@ from holdfast_proto.history import (
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.local import LocalRouter
 from holdfast_sidecar.actors.pool import Pool
-from holdfast_sidecar.actors.ports import ActivityTask, CancelReason, TurnTask
+from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, TurnTask
 from holdfast_sidecar.api.http_health import Health
 from holdfast_sidecar.compose import make_engine, make_host, make_http
 from holdfast_sidecar.config import Config, load_config
@@ -67,6 +67,10 @@ class SmallWorker:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    @property
+    def patience(self) -> float:
+        return SAVE_AFTER
 
     def takes_turn(self, name: str, label: str | None) -> bool:
         return name in WORKFLOWS

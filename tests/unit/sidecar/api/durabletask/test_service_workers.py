@@ -9,7 +9,8 @@ from holdfast_proto.durabletask import dapr_pb2
 from holdfast_proto.durabletask import microsoft_pb2 as pb
 from holdfast_proto.history import Status
 from holdfast_sidecar.actors.pool import ABANDON_DELAY, LOST_MAX
-from holdfast_sidecar.api.durabletask.worker import OUTSTANDING, PING_PERIOD
+from holdfast_sidecar.actors.ports import SAVE_AFTER
+from holdfast_sidecar.api.durabletask.worker import OUTSTANDING, PING_PERIOD, TURN_QUICK
 from tests.unit.sidecar.api.world import World, activity_answer, complete, schedule, turn_answer, until
 
 MICROSOFT = pb.GetWorkItemsRequest(
@@ -236,6 +237,39 @@ async def test_a_stream_that_has_ended_is_not_pinged(world: World) -> None:
     await worker.hang_up()
     world.clock.skip(10 * PING_PERIOD)
     assert await world.call("Hello") == b""
+
+
+# -- patience --------------------------------------------------------------------------------------------------------
+
+
+async def test_nothing_waits_for_the_turns_of_a_worker_whose_turns_have_become_slow(world: World) -> None:
+    world.clock.stop()
+    stream = await world.worker(MICROSOFT)
+    [worker] = world.host.pool.workers
+    for number in range(30):
+        await world.start(f"i{number}")
+        turn = await stream.turn()
+        world.clock.skip(2 * TURN_QUICK)
+        await world.answer(turn)
+        if not number:
+            assert worker.patience == SAVE_AFTER  # one slow turn tells nothing
+    assert worker.patience == 0.0
+
+
+async def test_a_worker_whose_turns_are_quick_again_is_waited_for_again(world: World) -> None:
+    world.clock.stop()
+    stream = await world.worker(MICROSOFT)
+    [worker] = world.host.pool.workers
+    for number in range(20):
+        await world.start(f"slow{number}")
+        turn = await stream.turn()
+        world.clock.skip(3600)
+        await world.answer(turn)
+    assert worker.patience == 0.0
+    for number in range(20):
+        await world.start(f"quick{number}")
+        await world.answer(await stream.turn())
+    assert worker.patience == SAVE_AFTER
 
 
 # -- given back ------------------------------------------------------------------------------------------------------
