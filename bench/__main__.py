@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import procfs
+from bench import pace, procfs
 from bench.results import Row, save, table
 from bench.scenarios import SCENARIOS
 from bench.stage import Plan
@@ -54,6 +54,7 @@ async def main(arguments: Sequence[str]) -> int:
         say=lambda line: print(line, file=sys.stderr),
     )
     machine = procfs.machine()
+    found = await pace.pace()
     rows: list[Row] = []
     for client in CLIENTS if given.client == "all" else (given.client,):
         for name in given.scenarios or SCENARIOS:
@@ -62,9 +63,10 @@ async def main(arguments: Sequence[str]) -> int:
                 profile.parent.mkdir(exist_ok=True)
             rows += await measure(name, replace(plan, client=client, profile=profile))
     print(table(rows))
+    print(f"\n{pace.told(found)}")
     facts = {
         "at": moment.isoformat(),
-        "machine": machine,
+        "machine": {**machine, **found},
         "versions": {
             "holdfast": version("holdfast"),
             "python": sys.version.split()[0],

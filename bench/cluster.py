@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from bench import procfs
+from bench import pace, procfs
 from bench.fleet import Fleet, Shape, fleet
 from bench.results import Row, percentile, save, table
 
@@ -206,10 +206,12 @@ async def measure(name: str, *, runs: int, is_quick: bool) -> Row:
 async def main(arguments: Sequence[str]) -> int:
     given = _options(arguments)
     moment = datetime.now(UTC)
-    machine = procfs.machine()
+    found = await pace.pace()
+    machine = {**procfs.machine(), **found}
     runs = 5 if given.full else 1
     rows = [await measure(name, runs=runs, is_quick=given.quick) for name in given.scenarios or SCENARIOS]
     print(table(rows))
+    print(f"\n{pace.told(found)}")
     for line in _compared({row.case: row.values.get("sidecar_us_step", 0.0) for row in rows}):
         print(line)
     path = given.json or RESULTS / f"cluster-{moment:%Y%m%d-%H%M%S}.json"

@@ -31,3 +31,5 @@ def test_a_short_benchmark_measures_what_it_names(tmp_path: Path) -> None:
     assert cases["without a worker"]["commits"] <= 1.1
     assert cases["first 200 of 2000"]["step_us"] > 0
     assert "sequential" in ended.stdout
+    assert all(result["machine"][what] > 0 for what in ("ring_us", "call_us", "write_us"))
+    assert "this machine: ring" in ended.stdout
