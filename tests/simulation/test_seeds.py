@@ -34,7 +34,7 @@ def test_a_seed_is_one_world(kind: type[World | ClusterWorld], seed: int) -> Non
     assert first.trace == second.trace
 
 
-@pytest.mark.parametrize("seed", [3095, 1955, 3482, 3665])
+@pytest.mark.parametrize("seed", [3095, 1955, 3482, 3665, 317844])
 def test_worlds_that_once_went_wrong_end_well(seed: int) -> None:
     World(seed).run()
 

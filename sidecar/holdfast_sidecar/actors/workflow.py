@@ -300,7 +300,8 @@ class WorkflowActor:
             reply(None)
         elif name == keys.RETENTION and instance.record.status.is_terminal:
             self._retire(reminder, reply, now)
-        else:  # START only has to bring us here
+        else:  # START has to bring us here; who has stalled before it did so by another clock, and is tried by ours
+            self._turning.has_cause = True
             reply(None)
 
     def _retire(self, reminder: Reminder, reply: Reply, now: int) -> None:

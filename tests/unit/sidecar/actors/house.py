@@ -30,7 +30,7 @@ from holdfast_sidecar.stores.memory import Memory, MemoryStore
 from tests.simulation.clock import SimClock
 from tests.simulation.loop import SimLoop
 from tests.unit.sidecar.core import derive
-from tests.unit.sidecar.core.stage import ID
+from tests.unit.sidecar.core.stage import ID, SECOND
 
 PARTITIONS = 4
 
@@ -127,11 +127,17 @@ class House:
 
     # -- power -----------------------------------------------------------------------------------------------------
 
-    def boot(self, *, faults: Mapping[str, Sequence[Fault | None]] | None = None, with_worker: bool = True) -> None:
+    def boot(
+        self,
+        *,
+        faults: Mapping[str, Sequence[Fault | None]] | None = None,
+        with_worker: bool = True,
+        clock_is_behind: float = 0.0,
+    ) -> None:
         """A new process, with a higher epoch. The one before may still breathe, if nobody crashed it."""
         self.epoch += 1
         self.workers = []
-        self.clock = SimClock(self.loop)
+        self.clock = SimClock(self.loop, skew_ns=-round(clock_is_behind * SECOND))
         self.store = FaultyStore(MemoryStore(self.memory), plan=Script({}), clock=self.clock)
         self.host = Host(
             store=self.store,

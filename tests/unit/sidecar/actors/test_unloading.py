@@ -144,3 +144,16 @@ def without_collector() -> Generator[list[object]]:
         gc.set_debug(0)
         gc.garbage.clear()
         gc.enable()
+
+
+def test_an_instance_that_stalled_at_its_start_is_tried_again_at_its_start_by_an_owner_whose_clock_is_behind() -> None:
+    with House(bounds=Bounds(idle_instances_max=0)) as house:
+        house.tell(start(scheduled_at=house.clock.now_ns() + 50 * SECOND))
+        house.advance(50.0)
+        house.turn(Stall(reason=StallReason.VERSION_NOT_AVAILABLE))
+        house.crash()
+        house.boot(clock_is_behind=20.0)
+        assert not house.has_turn
+        house.advance(20.0)
+        house.turn(COMPLETE)
+        assert house.status() is Status.COMPLETED
