@@ -131,7 +131,7 @@ class Replica:
         for place in self.view.apply([entry], revision).places:
             if isinstance(place, TablePlace) and (stored := self.view.tables.get(APP)) is not None:
                 self.hub.publish(stored.value)
-            elif isinstance(place, MemberPlace | FloorPlace):
+            if isinstance(place, MemberPlace | FloorPlace | TablePlace):  # a table of another leader may be outdated
                 self.consider()
 
     def consider(self, delay: float = COALESCE) -> None:
