@@ -34,11 +34,11 @@ def test_a_seed_is_one_world(kind: type[World | ClusterWorld], seed: int) -> Non
     assert first.trace == second.trace
 
 
-@pytest.mark.parametrize("seed", [3095, 1955, 3482, 3665, 317844])
+@pytest.mark.parametrize("seed", [3095, 1955, 3482, 3665, 317844, 439766, 445200])
 def test_worlds_that_once_went_wrong_end_well(seed: int) -> None:
     World(seed).run()
 
 
-@pytest.mark.parametrize("seed", [104817, 106301, 108089, 406903])
+@pytest.mark.parametrize("seed", [104817, 106301, 108089, 406903, 428913, 431413, 443909])
 def test_clusters_that_once_went_wrong_end_well(seed: int) -> None:
     ClusterWorld(seed).run()

@@ -19,7 +19,8 @@ from holdfast_proto.history import (
 )
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.incoming import Fused
-from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, Reply, TurnTask
+from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, Reply, TurnTask, no_reply
+from holdfast_sidecar.core.errors import HoldfastError
 from holdfast_sidecar.core.messages import ActivityAnswer
 from holdfast_sidecar.core.turn import TurnResult
 from tests.simulation.clock import SimClock
@@ -172,7 +173,13 @@ class SimWorker:
         self.forget(task.instance_id)
         result = play(events)
         self._remember(task.instance_id, task.execution_id, events, result.actions)
-        self._host.post_fused(Fused(((answer, event),), at, len(past), result, self), reply)
+
+        def replied(error: HoldfastError | None) -> None:
+            if error is not None:  # the step is lost, its result need not be
+                self._host.router.send(answer, no_reply)
+            reply(error)
+
+        self._host.post_fused(Fused(((answer, event),), at, len(past), result, self), replied)
 
     def _is_durable(self, task: ActivityTask, data: bytes) -> Reply:
         def replied(error: object) -> None:

@@ -57,7 +57,7 @@ class _Stream:
 class Connection:
     def __init__(self, *, is_client: bool = False) -> None:
         self._is_client = is_client
-        self._rest = b"" if is_client else None  # None: the preface has not come yet
+        self._rest: bytes | None = b"" if is_client else None  # None: the preface has not come yet
         self._early = b""
         self._decoder = Decoder(list_bytes_max=HEADER_BYTES_MAX)
         self._streams: dict[int, _Stream] = {}

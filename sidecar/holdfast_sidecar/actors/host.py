@@ -69,10 +69,9 @@ class Host:
         self.pool = Pool(clock)
         self.watchers = Watchers()
         self.counters = Counters()
-        self.stalled: set[str] = set()
+        self.stalled: dict[str, int] = {}  # how many workers had come when each was tried last
         self._unstalling: set[str] = set()  # those of them that a timer tries again
-        # A pause keeps their turns, and they may be unloaded meanwhile; true: a stalled one is to be tried again.
-        self._held_back: dict[str, bool] = {}
+        self._held_back: dict[str, None] = {}  # a pause keeps their turns, and they may be unloaded meanwhile
         self.reminders = ReminderLoop(store, clock, fire=self.fire, partition_of=self.partition_of)
         self.activities = ActivityHost(self.pool, clock, self._send)
         self.router: Router  # set by whoever composes the host: it needs the host, too
@@ -83,6 +82,7 @@ class Host:
         self._awake: OrderedDict[str, WorkflowActor] = OrderedDict()
         self.is_paused = False
         self.connects = 0  # workers that have come so far
+        self.on_worker: Callable[[], None] = lambda: None
         self.pool.on_connect = self._connected
 
     # -- partitions ------------------------------------------------------------------------------------------------
@@ -122,9 +122,9 @@ class Host:
         for partition in gone:
             del self._epochs[partition]
         self.reminders.remove(tuple(gone))
-        self.stalled = {instance_id for instance_id in self.stalled if self.partition_of(instance_id) not in gone}
-        held_back = self._held_back.items()
-        self._held_back = {one: cause for one, cause in held_back if self.partition_of(one) not in gone}
+        stalled, held_back = self.stalled.items(), self._held_back
+        self.stalled = {one: tried for one, tried in stalled if self.partition_of(one) not in gone}
+        self._held_back = {one: None for one in held_back if self.partition_of(one) not in gone}
         for actor in [actor for actor in self._actors.values() if actor.place.partition in gone]:
             self._drop(actor)
             actor.abandon(NotOwner(f"partition {actor.place.partition} moved to another host"))
@@ -179,16 +179,16 @@ class Host:
                 actor.post(reminder, no_reply)
 
     def _connected(self) -> None:
-        self.connects += 1
-        self.unstall()
-
-    def unstall(self) -> None:
         """A worker came: what stood still may have been waiting for just that one."""
-        waiting, self.stalled = self.stalled, set()
-        for instance_id in sorted(waiting):
-            actor = self._actor(instance_id)
-            if actor is not None:
-                actor.unstall()
+        self.connects += 1
+        self.on_worker()
+        for instance_id in sorted(self.stalled):
+            self._nudge(instance_id)
+
+    def may_unstall(self, instance_id: str) -> bool:
+        """Whether it was not tried here yet, or a worker has come since. That is not the actor's to know: it may be
+        unloaded, or lose the turn that was the try with a failing store."""
+        return self.connects > self.stalled.get(instance_id, -1)
 
     def unstall_later(self, instance_id: str, seconds: float) -> None:
         """It has stalled too often to be tried for every worker that comes."""
@@ -198,9 +198,12 @@ class Host:
 
     def _unstall(self, instance_id: str) -> None:
         self._unstalling.discard(instance_id)
+        self._nudge(instance_id)
+
+    def _nudge(self, instance_id: str) -> None:
         actor = self._actor(instance_id)
         if actor is not None:
-            actor.unstall()
+            actor.nudge()
 
     def check_room(self) -> None:
         """Raises Overloaded when this host has more to do than it can in a second or so."""
@@ -215,16 +218,12 @@ class Host:
         self.is_paused = is_paused
         if not is_paused:
             held_back, self._held_back = self._held_back, {}
-            for instance_id, has_cause in held_back.items():
-                actor = self._actor(instance_id)
-                if actor is not None and has_cause:
-                    actor.unstall()
-                elif actor is not None:
-                    actor.nudge()
+            for instance_id in held_back:
+                self._nudge(instance_id)
 
-    def hold_back(self, instance_id: str, *, has_cause: bool) -> None:
+    def hold_back(self, instance_id: str) -> None:
         """Its turn has to wait until the pause is over."""
-        self._held_back[instance_id] = has_cause or self._held_back.get(instance_id, False)
+        self._held_back[instance_id] = None
 
     # -- what actors report ----------------------------------------------------------------------------------------
 
@@ -238,7 +237,7 @@ class Host:
         if actor.instance is not None and actor.instance.record.status.is_terminal and decision.events:
             self.counters.ends += 1
         if self.stalled and commit.record is not None and commit.record.stall is None:
-            self.stalled.discard(commit.instance_id)
+            self.stalled.pop(commit.instance_id, None)
         if actor.instance is not None and self.watchers.is_met(commit.instance_id, actor.instance.record.status):
             self.watchers.tell(commit.instance_id, view_of(actor))
 
@@ -248,7 +247,7 @@ class Host:
             self.watchers.tell(actor.id, None if actor.instance is None else view_of(actor))
 
     def deleted(self, instance_id: str) -> None:
-        self.stalled.discard(instance_id)
+        self.stalled.pop(instance_id, None)
         self.watchers.tell(instance_id, None)
 
     def settled(self, actor: WorkflowActor) -> None:

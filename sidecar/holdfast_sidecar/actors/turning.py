@@ -35,7 +35,7 @@ STALL_CAP = 60.0  # seconds of the longest pause
 
 
 class Turning:
-    __slots__ = ("_connects", "_host", "_id", "_instance", "_task", "_worker", "has_cause", "result", "turn")
+    __slots__ = ("_connects", "_host", "_id", "_instance", "_task", "_worker", "result", "turn")
 
     def __init__(self, host: Host, instance_id: str) -> None:
         self._host = host
@@ -46,7 +46,6 @@ class Turning:
         self._connects = 0  # workers that had come when the turn began
         self.turn: Turn | None = None
         self.result: TurnResult | None = None  # answered, and not closed yet
-        self.has_cause = False  # to try a stalled turn again: a worker came, or a new owner
 
     @property
     def is_at_worker(self) -> bool:
@@ -63,20 +62,18 @@ class Turning:
 
     def may_run(self, instance: Instance) -> bool:
         if self._host.is_paused:
-            self._host.hold_back(self._id, has_cause=self.has_cause)
+            self._host.hold_back(self._id)
             return False
         if instance.starts_at() > self._host.clock.now_ns():
             return False
-        if instance.record.stall is not None and not self._may_retry(instance.record.stall, instance.record.attempts):
-            return False
-        self.has_cause = False
-        return True
+        stall = instance.record.stall
+        return stall is None or self._may_retry(stall, instance.record.attempts)
 
     def _may_retry(self, stall: Stall, attempts: int) -> bool:
         """It is tried again when a worker comes; after the first few times not for every one at once."""
-        if not self.has_cause:
-            return False
         host = self._host
+        if not host.may_unstall(self._id):
+            return False
         pause = min(STALL_CAP, 2.0 ** (attempts - STALLS_FREE)) if attempts > STALLS_FREE else 0.0
         wait = pause - (host.clock.now_ns() - stall.at) / NANOS
         if wait <= 0:
@@ -199,6 +196,5 @@ class Turning:
         )
         self.forget_at_worker()
         self._host.counters.stalls += 1
-        self._host.stalled.add(self._id)
-        self.has_cause = self._connects != self._host.connects  # one came while this turn was at another
+        self._host.stalled[self._id] = self._connects  # one that came while this turn was at another may try it, too
         return upkeep.stall(instance, reason, description, now=now, dialect=by.dialect)

@@ -98,12 +98,7 @@ class WorkflowActor:
 
     def recover(self) -> None:
         """Something may have been in flight when the last owner died: load, and send it again."""
-        self._recovers = self._turning.has_cause = True
-        self.nudge()
-
-    def unstall(self) -> None:
-        """The cause may be gone (a new worker): try the turn again."""
-        self._turning.has_cause = True
+        self._recovers = True
         self.nudge()
 
     def nudge(self) -> None:
@@ -300,8 +295,7 @@ class WorkflowActor:
             reply(None)
         elif name == keys.RETENTION and instance.record.status.is_terminal:
             self._retire(reminder, reply, now)
-        else:  # START has to bring us here; who has stalled before it did so by another clock, and is tried by ours
-            self._turning.has_cause = True
+        else:  # START only has to bring us here
             reply(None)
 
     def _retire(self, reminder: Reminder, reply: Reply, now: int) -> None:
@@ -439,7 +433,7 @@ class WorkflowActor:
         if self._failures or self._doubts:
             self._catch_up(result)
         if self._instance is not None and self._instance.record.stall is not None:
-            self._host.stalled.add(self.id)
+            self._host.stalled.setdefault(self.id, -1)
         self._advance()
 
     def _catch_up(self, stored: Stored | None) -> None:

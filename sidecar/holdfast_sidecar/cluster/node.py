@@ -82,7 +82,7 @@ class ClusterNode:
         host.pause(is_paused=True)
         self._hears_placement = self._has_heard = self._is_leaving = False
         self.router.on_trust_changed = self._consider_pause
-        host.pool.on_connect = self._worker_came
+        host.on_worker = self._worker_came
         host.pool.on_disconnect = self._worker_went
 
     def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
@@ -147,7 +147,6 @@ class ClusterNode:
             self._grace.cancel()
             self._grace = None
         self.stream.serve(wanted=True)
-        self._host.unstall()
 
     def _worker_went(self) -> None:
         if not self._host.pool.workers and self._grace is None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from holdfast_proto.actions import CompleteWorkflow, SendEvent, StartChild
-from holdfast_proto.history import EventReceived, Status
+from holdfast_proto.actions import CompleteWorkflow, SendEvent, Stall, StartChild
+from holdfast_proto.history import EventReceived, StallReason, Status
 from holdfast_sidecar.actors.watchers import Watch
 from holdfast_sidecar.actors.workflow import FAILURES_MAX
 from holdfast_sidecar.core.errors import Kind, NotOwner, StorageFull, Unavailable
@@ -47,6 +47,20 @@ def test_an_event_is_taken_once(house: House, fault: Fault) -> None:
     assert asked.is_ok
     house.turn(COMPLETE)
     assert house.kinds().count("EventReceived") == 1
+
+
+def test_a_stalled_instance_whose_second_try_a_failing_store_has_cut_off_is_tried_again(
+    house: House, fault: Fault
+) -> None:
+    house.tell(start())
+    house.turn(Stall(reason=StallReason.VERSION_NOT_AVAILABLE))
+    house.connect()
+    assert house.has_turn
+    house.fail({"commit": [fault]})
+    house.tell(event())
+    house.advance(SETTLED)
+    house.turn(COMPLETE)
+    assert house.status() is Status.COMPLETED
 
 
 def test_a_turn_counts_once_and_its_activities_run(house: House, fault: Fault) -> None:

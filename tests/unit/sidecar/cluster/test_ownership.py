@@ -21,6 +21,7 @@ from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.state import Record, View
 from holdfast_sidecar.stores.contract import StoreError
 from holdfast_sidecar.stores.memory import Memory, MemoryStore
+from tests.unit.sidecar.actors.house import HandWorker
 
 _APP = AppKey("default", "app")
 _PARTITIONS = 4
@@ -55,11 +56,15 @@ class Store(MemoryStore):
         ]
 
 
+def _host(store: Store) -> Host:
+    return Host(store=store, clock=SystemClock(), ids=SystemIds(), partitions=_PARTITIONS, limits=Limits())
+
+
 @asynccontextmanager
-async def _node(store: Store) -> AsyncGenerator[ClusterNode]:
+async def _node(store: Store, host: Host | None = None) -> AsyncGenerator[ClusterNode]:
     """Host a, whose placement is away: tables come from the test."""
     await store.open(namespace="default", partitions=_PARTITIONS)
-    host = Host(store=store, clock=SystemClock(), ids=SystemIds(), partitions=_PARTITIONS, limits=Limits())
+    host = host or _host(store)
     me = Me(app=_APP, host_id="a", incarnation="1", address="127.0.0.1:1", partitions=_PARTITIONS)
     away = grpc.aio.insecure_channel
     dial = Dialer(None, server_name="")
@@ -126,3 +131,11 @@ async def test_an_end_that_the_owner_before_wrote_just_before_the_fence_is_told(
         await _apply(node, _table(["a"] * 4, version=2, before=first))
         view = await ended
         assert view.record.status is Status.COMPLETED
+
+
+async def test_a_host_in_a_cluster_counts_the_workers_that_come() -> None:
+    store = Store()
+    host = _host(store)
+    async with _node(store, host):
+        host.pool.connect(HandWorker())
+        assert host.connects == 1
