@@ -19,10 +19,12 @@ FAST      := $(wildcard tests/unit tests/support tests/conformance tests/histori
 N         ?= 50000
 OUTAGES   := tests/integration/cluster/test_control.py tests/integration/cluster/test_storm.py tests/integration/crash/test_trouble.py
 START     ?= 0
+COMPILED  := $(VENV)-compiled
+HOT       := tests/unit/proto tests/unit/sidecar tests/conformance tests/histories tests/simulation/test_seeds.py
 LOCK      := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock bench bench-cluster simulate crash outages chaos idle build clean
+.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock compiled test-compiled bench bench-cluster simulate crash outages chaos idle build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -93,11 +95,24 @@ lock: env ## Write the lock anew from pyproject.toml (UPGRADE=--upgrade takes th
 	$(LOCK) --group proto --output-file requirements/proto.txt
 	$(foreach client,$(CLIENTS),$(LOCK) --group client-$(client) --output-file requirements/client-$(client).txt &&) true
 
-bench: env ## Measure one sidecar with one app
-	$(BIN)/python -m bench
+compiled: $(COMPILED)/.installed ## Make an environment with the compiled wheel (needs a C compiler)
 
-bench-cluster: env ## Measure a cluster, and how long it takes to recover
-	$(BIN)/python -m bench.cluster
+$(COMPILED)/.installed: $(INSTALLED) deploy/wheel.py $(shell find proto kit sdk placement sidecar cli -name '*.py')
+	@command -v $${CC:-cc} >/dev/null || { echo "compiled: expected a C compiler, found none; install one (Debian: apt install gcc), or say CC=/path/to/cc" >&2; exit 1; }
+	rm -rf $(COMPILED) && $(PYTHON) -m venv $(COMPILED)
+	$(COMPILED)/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	HOLDFAST_COMPILE=1 $(COMPILED)/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(COMPILED)/wheel .
+	$(COMPILED)/bin/python -m pip install --quiet --no-deps $(COMPILED)/wheel/*.whl
+	@touch $@
+
+test-compiled: compiled ## Run the tests of what is compiled on the compiled wheel
+	$(COMPILED)/bin/pytest $(HOT) --numprocesses $(PARALLEL) --dist worksteal
+
+bench: compiled ## Measure one sidecar with one app, both as the compiled wheel brings them
+	$(COMPILED)/bin/python -m bench
+
+bench-cluster: compiled ## Measure a cluster, and how long it takes to recover
+	$(COMPILED)/bin/python -m bench.cluster
 
 simulate: env ## Run N simulated worlds, each from its own seed (N=50000, START=0)
 	$(BIN)/python -m tests.simulation.run --seeds $(N) --start $(START)
@@ -118,5 +133,5 @@ build: env ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel
 
 clean: ## Remove the environments and everything that was made
-	rm -rf $(VENV) $(PROTO_ENV) $(VENV)-clients dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .holdfast
+	rm -rf $(VENV) $(PROTO_ENV) $(VENV)-clients $(COMPILED) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .holdfast
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
