@@ -98,7 +98,7 @@ lock: env ## Write the lock anew from pyproject.toml (UPGRADE=--upgrade takes th
 compiled: $(COMPILED)/.installed ## Make an environment with the compiled wheel (needs a C compiler)
 
 $(COMPILED)/.installed: $(INSTALLED) deploy/wheel.py $(shell find proto kit sdk placement sidecar cli -name '*.py')
-	@command -v $${CC:-cc} >/dev/null || { echo "compiled: expected a C compiler, found none; install one (Debian: apt install gcc), or say CC=/path/to/cc" >&2; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || { echo "compiled: expected a C compiler, found none; install one (Debian: apt install gcc), say CC=/path/to/cc, or run $(BIN)/python -m bench to measure Python as it is" >&2; exit 1; }
 	rm -rf $(COMPILED) && $(PYTHON) -m venv $(COMPILED)
 	$(COMPILED)/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
 	HOLDFAST_COMPILE=1 $(COMPILED)/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(COMPILED)/wheel .
