@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final, TypeAlias, TypeVar
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode
 
 from msgspec import Struct
 
@@ -120,6 +120,7 @@ _POSTGRES_DRIVER_OPTIONS: Final = (
 )  # fmt: skip
 _SCHEMA_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _KEY_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PARTS: Final = re.compile(r"(?:([^:/?#]+):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 _PASSWORD: Final = re.compile(r"(?<=://)([^@/?#]*?):([^@/?#]*)@|((?:^|[?&])\w*password=)[^&#]*")
 
 
@@ -130,10 +131,7 @@ def redacted(url: str) -> str:
 
 def parse_store_url(url: str) -> StoreUrl:
     """What the URL says; InvalidStoreUrl tells what is wrong and what was expected."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise InvalidStoreUrl(url, f"{error}; expected one of {_FORMS}") from error
+    parts = _split(url)
     if parts.fragment:
         raise InvalidStoreUrl(url, "expected no '#'; write it as %23 where a name or password has one")
     if parts.scheme == "memory":
@@ -145,6 +143,16 @@ def parse_store_url(url: str) -> StoreUrl:
     if parts.scheme in ("postgresql", "postgres"):
         return _postgres(url, parts)
     raise InvalidStoreUrl(url, f"scheme {parts.scheme!r}: expected one of {_FORMS}")
+
+
+def _split(url: str) -> SplitResult:
+    """As RFC 3986 has it. urllib of newer Pythons refuses several hosts when a later one has brackets."""
+    found = _PARTS.fullmatch(url)
+    assert found is not None, "every part may be empty, and together they take every text"
+    scheme, netloc, path, query, fragment = (part or "" for part in found.groups())
+    if netloc.count("[") != netloc.count("]"):
+        raise InvalidStoreUrl(url, f"expected each [ of an IPv6 address to have its ]; expected one of {_FORMS}")
+    return SplitResult(scheme.lower(), netloc, path, query, fragment)
 
 
 def _memory(url: str, parts: SplitResult) -> MemoryUrl:
