@@ -4,15 +4,17 @@ The ring says where a partition would like to be: on the first host point at or 
 the rules, in this order:
 
 1. No host gets more than `bound` partitions, ceil(1.1 x average).
-2. A partition stays where it is, unless its host is gone, or over the bound, or a newcomer is its first choice.
+2. A partition stays where it is, unless its host is gone, or over the bound, or a newcomer is its first choice, of
+   which a newcomer gets no more than the average.
 3. A partition without a place goes to the first host along the ring that has room.
 
-So a leave moves the partitions of the one who left and no other; a join moves to the newcomer what the ring gives it
-(about 1/n), and from hosts that the smaller bound overfills just the surplus, what likes to be elsewhere first.
+So a leave moves the partitions of the one who left and no other; a join moves to the newcomer what the ring gives it,
+and from hosts that the smaller bound overfills just the surplus, what likes to be elsewhere first: 1/n in all.
 """
 
 import hashlib
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import cast
 
@@ -70,10 +72,27 @@ class _Placing:
         return tuple(self._owners)
 
     def _welcome_newcomers(self) -> None:
-        for partition in range(len(self._owners)):
-            host = self._liked(partition)
-            if host in self._newcomers and self._loads[host] < self._bound:
-                self._take(partition, host)
+        """What has no owner they get by the ring. Of the others no more than the average moves for each newcomer, with
+        what the smaller bound drives out anyway; so that is taken first."""
+        liked = [partition for partition in range(len(self._owners)) if self._liked(partition) in self._newcomers]
+        held = Counter(host for host in self._current if host in self._loads)
+        surplus = Counter({host: load - self._bound for host, load in held.items() if load > self._bound})
+        average = -(-len(self._owners) // len(self._loads))
+        may_move = average * len(self._newcomers) - surplus.total()
+        may_stay: list[int] = []
+        for partition in liked:
+            host, wish = self._current[partition], self._liked(partition)
+            if host is not None and host in self._loads and host != wish and not surplus[host]:
+                may_stay.append(partition)
+            elif self._loads[wish] < self._bound:
+                self._take(partition, wish)
+                if host is not None and surplus[host]:
+                    surplus[host] -= 1
+        for partition in may_stay:
+            wish = self._liked(partition)
+            if may_move > 0 and self._loads[wish] < self._bound:
+                self._take(partition, wish)
+                may_move -= 1
 
     def _keep(self) -> None:
         for partition, host in enumerate(self._current):
