@@ -75,18 +75,18 @@ class _Placing:
         """What has no owner they get by the ring. Of the others no more than the average moves for each newcomer, with
         what the smaller bound drives out anyway; so that is taken first."""
         liked = [partition for partition in range(len(self._owners)) if self._liked(partition) in self._newcomers]
-        held = Counter(host for host in self._current if host in self._loads)
+        held: Counter[str | None] = Counter(host for host in self._current if host in self._loads)
         surplus = Counter({host: load - self._bound for host, load in held.items() if load > self._bound})
         average = -(-len(self._owners) // len(self._loads))
         may_move = average * len(self._newcomers) - surplus.total()
         may_stay: list[int] = []
         for partition in liked:
             host, wish = self._current[partition], self._liked(partition)
-            if host is not None and host in self._loads and host != wish and not surplus[host]:
+            if host in self._loads and host != wish and not surplus[host]:
                 may_stay.append(partition)
             elif self._loads[wish] < self._bound:
                 self._take(partition, wish)
-                if host is not None and surplus[host]:
+                if surplus[host]:
                     surplus[host] -= 1
         for partition in may_stay:
             wish = self._liked(partition)

@@ -122,9 +122,8 @@ class Host:
         for partition in gone:
             del self._epochs[partition]
         self.reminders.remove(tuple(gone))
-        stalled, held_back = self.stalled.items(), self._held_back
-        self.stalled = {one: tried for one, tried in stalled if self.partition_of(one) not in gone}
-        self._held_back = {one: None for one in held_back if self.partition_of(one) not in gone}
+        self.stalled = {one: tried for one, tried in self.stalled.items() if self.partition_of(one) not in gone}
+        self._held_back = dict.fromkeys(one for one in self._held_back if self.partition_of(one) not in gone)
         for actor in [actor for actor in self._actors.values() if actor.place.partition in gone]:
             self._drop(actor)
             actor.abandon(NotOwner(f"partition {actor.place.partition} moved to another host"))

@@ -11,7 +11,7 @@ from holdfast_proto.history import Status
 from holdfast_sidecar.actors.pool import ABANDON_DELAY, LOST_MAX
 from holdfast_sidecar.actors.ports import SAVE_AFTER
 from holdfast_sidecar.api.durabletask.worker import OUTSTANDING, PING_PERIOD, TURN_QUICK
-from tests.unit.sidecar.api.world import World, activity_answer, complete, schedule, turn_answer, until
+from tests.unit.sidecar.api.world import Stream, World, activity_answer, complete, schedule, turn_answer, until
 
 MICROSOFT = pb.GetWorkItemsRequest(
     max_concurrent_orchestration_work_items=10, max_concurrent_activity_work_items=10, worker_instance_id="w"
@@ -242,17 +242,22 @@ async def test_a_stream_that_has_ended_is_not_pinged(world: World) -> None:
 # -- patience --------------------------------------------------------------------------------------------------------
 
 
+async def run_turns(world: World, stream: Stream, name: str, *, count: int, seconds: float) -> None:
+    """One after the other, each of which takes the worker so long."""
+    for number in range(count):
+        await world.start(f"{name}{number}")
+        turn = await stream.turn()
+        world.clock.skip(seconds)
+        await world.answer(turn)
+
+
 async def test_nothing_waits_for_the_turns_of_a_worker_whose_turns_have_become_slow(world: World) -> None:
     world.clock.stop()
     stream = await world.worker(MICROSOFT)
     [worker] = world.host.pool.workers
-    for number in range(30):
-        await world.start(f"i{number}")
-        turn = await stream.turn()
-        world.clock.skip(2 * TURN_QUICK)
-        await world.answer(turn)
-        if not number:
-            assert worker.patience == SAVE_AFTER  # one slow turn tells nothing
+    await run_turns(world, stream, "first", count=1, seconds=2 * TURN_QUICK)
+    assert worker.patience == SAVE_AFTER  # one slow turn tells nothing
+    await run_turns(world, stream, "slow", count=29, seconds=2 * TURN_QUICK)
     assert worker.patience == 0.0
 
 
@@ -260,15 +265,9 @@ async def test_a_worker_whose_turns_are_quick_again_is_waited_for_again(world: W
     world.clock.stop()
     stream = await world.worker(MICROSOFT)
     [worker] = world.host.pool.workers
-    for number in range(20):
-        await world.start(f"slow{number}")
-        turn = await stream.turn()
-        world.clock.skip(3600)
-        await world.answer(turn)
+    await run_turns(world, stream, "slow", count=20, seconds=3600)
     assert worker.patience == 0.0
-    for number in range(20):
-        await world.start(f"quick{number}")
-        await world.answer(await stream.turn())
+    await run_turns(world, stream, "quick", count=20, seconds=0)
     assert worker.patience == SAVE_AFTER
 
 
