@@ -160,6 +160,18 @@ def test_a_stalled_instance_is_tried_again_when_the_worker_came_first(house: Hou
     house.boot(with_worker=False)
     house.connect()
     house.turn(COMPLETE)
+    assert house.status() is Status.COMPLETED
+
+
+def test_a_stalled_instance_is_tried_again_when_its_partition_comes_to_workers(house: House) -> None:
+    house.tell(start())
+    house.turn(Stall(reason=StallReason.VERSION_NOT_AVAILABLE))
+    partition = house.host.partition_of(ID)
+    house.host.release([partition])
+    house.loop.run_until_complete(house.host.acquire([partition], house.epoch + 1))
+    house.loop.settle()
+    house.turn(COMPLETE)
+    assert house.status() is Status.COMPLETED
 
 
 def test_a_host_that_was_replaced_writes_nothing_and_tells_its_callers(house: House) -> None:
