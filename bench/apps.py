@@ -106,19 +106,15 @@ class NativeApp(_Timed):
 
     async def run(self, instance_id: str) -> None:
         with self._own():
-            start = client_pb.Request(id=next(self._numbers))
-            start.start.name, start.start.input = "hello", str(STEPS)
-            start.start.instance_id, start.start.execution_id = instance_id, f"run-of-{instance_id}"
-            sent = start.SerializeToString()
-        await self._ask(sent)
-        with self._own():
-            wait = client_pb.Request(id=next(self._numbers))
-            wait.wait.instance_id, wait.wait.with_payloads = instance_id, True
-            sent = wait.SerializeToString()
+            request = client_pb.Request(id=next(self._numbers))
+            start = request.run.start
+            start.name, start.input = "hello", str(STEPS)
+            start.instance_id, start.execution_id = instance_id, f"run-of-{instance_id}"
+            sent = request.SerializeToString()
         reply = await self._ask(sent)
         with self._own():
-            found = client_pb.Reply.FromString(reply).found.instance
-            assert (found.status, found.output) == (Status.COMPLETED, str(STEPS)), found
+            outcome = client_pb.Reply.FromString(reply).outcome
+            assert (outcome.status, outcome.output) == (Status.COMPLETED, str(STEPS)), outcome
 
     async def _ask(self, sent: bytes) -> bytes:
         return (await answer(self._engine, client_pb.Request.FromString(sent))).SerializeToString()

@@ -34,14 +34,23 @@ class Load:
         self._began = 0.0
 
     async def closed(
-        self, workflow: str, value: object, *, in_flight: int, warmup: float, seconds: float, most: int = 0
+        self,
+        workflow: str,
+        value: object,
+        *,
+        in_flight: int,
+        warmup: float,
+        seconds: float,
+        most: int = 0,
+        is_apart: bool = False,
     ) -> Took:
-        """So many at a time, each started when one before has ended; ends early after `most`."""
+        """So many at a time, each started when one before has ended; ends early after `most`. `is_apart`: with a start
+        that is acknowledged, and then a wait."""
         stop = asyncio.Event()
 
         async def one_after_another() -> None:
             while not stop.is_set():
-                await self._run(workflow, value)
+                await self._run(workflow, value, is_apart=is_apart)
                 if most and len(self._took.each) >= most:
                     stop.set()
 
@@ -163,11 +172,14 @@ class Load:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    async def _run(self, workflow: str, value: object) -> None:
+    async def _run(self, workflow: str, value: object, *, is_apart: bool = False) -> None:
         began = time.perf_counter()
         instance_id = self._id()
-        await self._caller.start(workflow, value, instance_id)
-        await self._caller.wait(instance_id)
+        if is_apart:
+            await self._caller.start(workflow, value, instance_id)
+            await self._caller.wait(instance_id)
+        else:
+            await self._caller.run(workflow, value, instance_id)
         if self._is_measuring:
             self._took.each.append(time.perf_counter() - began)
 

@@ -36,6 +36,11 @@ async def hello(plan: Plan) -> AsyncIterator[Row]:
             yield await stage.load(
                 "hello", f"{steps} at {in_flight}", "closed", steps=steps, workflow="hello", value=steps, **options
             )
+        if plan.client == "native":
+            case, options = "5 at 64, start apart", {"in_flight": 64, "warmup": warmup, "seconds": seconds}
+            yield await stage.load(
+                "hello", case, "closed", steps=5, workflow="hello", value=5, is_apart=True, **options
+            )
 
 
 async def open_load(plan: Plan) -> AsyncIterator[Row]:

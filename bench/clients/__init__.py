@@ -42,6 +42,10 @@ class Caller(Protocol):
         """The output, once it has ended well; an error when it ended otherwise."""
         ...
 
+    async def run(self, workflow: str, value: object, instance_id: str) -> object:
+        """Both in one, by the call that the client has for it."""
+        ...
+
     async def raise_event(self, instance_id: str) -> None: ...
 
 

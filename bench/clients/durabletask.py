@@ -94,6 +94,10 @@ class DurableTaskCaller:
             raise RuntimeError(f"instance {instance_id}: expected it to complete, found {state}")
         return json.loads(state.serialized_output)
 
+    async def run(self, workflow: str, value: object, instance_id: str) -> object:
+        await self.start(workflow, value, instance_id)
+        return await self.wait(instance_id)
+
     async def raise_event(self, instance_id: str) -> None:
         await self._client.raise_orchestration_event(instance_id, EVENT)
 

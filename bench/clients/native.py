@@ -75,5 +75,9 @@ class NativeCaller:
         output: object = await self._client.handle(instance_id).result()
         return output
 
+    async def run(self, workflow: str, value: object, instance_id: str) -> object:
+        output: object = await self._client.run(workflow, value, id=instance_id)
+        return output
+
     async def raise_event(self, instance_id: str) -> None:
         await self._client.handle(instance_id).send(EVENT)

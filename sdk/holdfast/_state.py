@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from holdfast import serialization
+from holdfast.errors import WorkflowCanceled, WorkflowFailed
 from holdfast_proto.codec.values import failure_of
 from holdfast_proto.history import Failure, Status
 from holdfast_proto.v1 import client_pb2 as pb
@@ -100,6 +101,18 @@ def instance_of(state: pb.InstanceState) -> Instance:
         stall=_stall(state.stall) if state.HasField("stall") else None,
         history_length=state.history_length,
     )
+
+
+def result_of(outcome: pb.Outcome, returns: Any) -> Any:
+    """Raises WorkflowFailed, or WorkflowCanceled when it was terminated."""
+    name, status = outcome.name, Status(outcome.status)
+    if status is Status.COMPLETED:
+        output = outcome.output if outcome.HasField("output") else None
+        return serialization.decode(output, returns, what=f"result of {name}()")
+    if status is Status.FAILED:
+        failure = failure_of(outcome.failure) if outcome.HasField("failure") else None
+        raise WorkflowFailed(outcome.instance_id, name, failure)
+    raise WorkflowCanceled(f"instance {outcome.instance_id!r}: it was {status.name.lower()}")
 
 
 def _stall(stall: pb.StallState) -> Stall:

@@ -20,12 +20,12 @@ from holdfast import serialization
 from holdfast._asking import Asking
 from holdfast._connection import Connection, connection_of
 from holdfast._requests import StartOptions, start_request
-from holdfast._state import Filter, Instance, Page, filter_message, instance_of
+from holdfast._state import Filter, Instance, Page, filter_message, instance_of, result_of
 from holdfast.authoring import Workflow
-from holdfast.errors import InstanceNotFound, WorkflowCanceled, WorkflowFailed, refusal_of
+from holdfast.errors import InstanceNotFound, refusal_of
 from holdfast_kit.ids import Ids
 from holdfast_proto.codec import event_of
-from holdfast_proto.history import HistoryEvent, Status
+from holdfast_proto.history import HistoryEvent
 from holdfast_proto.v1 import client_pb2 as pb
 
 STARTS_MAX: Final = 1_000  # in one request: more gains nothing, and what is not answered is sent again as a whole
@@ -50,12 +50,8 @@ class Handle(Generic[R]):
 
     async def result(self) -> R:
         """Waits for the end. Raises WorkflowFailed, or WorkflowCanceled when it was terminated."""
-        instance = await self.wait()
-        if instance.status is Status.COMPLETED:
-            return cast("R", serialization.decode(instance.output, self._returns, what=f"result of {instance.name}()"))
-        if instance.status is Status.FAILED:
-            raise WorkflowFailed(instance.id, instance.name, instance.failure)
-        raise WorkflowCanceled(f"instance {instance.id!r}: it was {instance.status.name.lower()}")
+        wait = pb.WaitRequest(instance_id=self.id, is_brief=True, execution_id=self.execution_id)
+        return cast("R", result_of((await self._client.ask(pb.Request(wait=wait))).outcome, self._returns))
 
     async def wait(self) -> Instance:
         """Waits for the end and gives the instance, however it ended."""
@@ -222,8 +218,8 @@ class Client:
     async def run(self, workflow: Any, /, *input: Any, **options: Unpack[StartOptions]) -> Any:
         """Starts an instance, or finds the one that has the id already, and waits for its result."""
         options.setdefault("if_exists", "keep")
-        handle: Handle[Any] = await self.start(workflow, *input, **options)
-        return await handle.result()
+        start, returns = start_request(workflow, input, options, connection=self._connection)
+        return result_of((await self.ask(pb.Request(run=pb.RunRequest(start=start)))).outcome, returns)
 
     @overload
     def handle(self, id: str) -> Handle[Any]: ...

@@ -26,12 +26,14 @@ def create(
     *,
     epoch: int = 1,
     messages: Sequence[bytes] = (b"start",),
+    events: Sequence[bytes] = (),
     record: dict[str, Any] | None = None,
     **rows: Any,
 ) -> Commit:
-    """The first commit of an instance. `record` names fields of the record, `rows` those of the commit."""
+    """The first commit of an instance: a start, or with `events` its first turn. `record` names fields of the record,
+    `rows` those of the commit."""
     fields: dict[str, Any] = {"name": "hello", "status": Status.PENDING, "created_at": 1_000, "updated_at": 1_000}
-    fields |= record or {}
+    fields |= {"history_length": len(events), "history_bytes": sum(map(len, events)), **(record or {})}
     return Commit(
         partition=partition_of(instance_id),
         epoch=epoch,
@@ -40,6 +42,7 @@ def create(
         record=Record(
             id=instance_id, execution_id=f"run-{instance_id}", version=1, inbox_length=len(messages), **fields
         ),
+        history_append=events,
         inbox_append=messages,
         **rows,
     )

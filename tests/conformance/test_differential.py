@@ -44,7 +44,18 @@ class Chance:
         epoch = max(0, oracle.fences.get(partition_of(instance_id), 0) + rng.choice((0, 0, 0, 0, 0, 1, -1)))
         if stored is None or rng.random() < 0.05:
             fields = {"created_at": self.now, "name": rng.choice(NAMES)}
-            return create(instance_id, epoch=epoch, messages=self.blobs(), record=fields, **self.rows(instance_id))
+            rows = self.rows(instance_id)
+            if rng.random() < 0.4:  # its first turn is in it, which may have been the last one, too
+                status = rng.choice(list(Status))
+                fields |= {"status": status, "completed_at": self.now if status.is_terminal else None}
+                rows |= {
+                    "events": self.blobs(),
+                    "resets_history": rng.random() < 0.3,
+                    "clears_activities": rng.random() < 0.3,
+                    "activities_delete": [(number, 1) for number in rng.sample(range(12), 2)],
+                    "reminders_delete": ["start", *(f"timer-{number}" for number in rng.sample(range(12), 2))],
+                }
+            return create(instance_id, epoch=epoch, messages=self.blobs(), record=fields, **rows)
         before = self.standing(stored, epoch)
         if rng.random() < 0.08:
             return delete(before)

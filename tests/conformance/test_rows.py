@@ -26,6 +26,27 @@ async def test_history_grows_in_order(store: Store) -> None:
     assert found.inbox == ()
 
 
+async def test_the_first_commit_can_be_that_of_a_turn(store: Store) -> None:
+    """It deletes what such a turn may have had to delete, and finds nothing."""
+    first = create(
+        ID,
+        messages=[b"too late"],
+        events=[b"a", b"b"],
+        resets_history=True,
+        clears_activities=True,
+        inbox_consumed=(0, 0),
+        activities_put=[ActivityRow(0, 1, b"run")],
+        activities_delete=[(3, 1)],
+        reminders_put=[Reminder(ID, "wake", 0)],
+        reminders_delete=["start", "timer-3"],
+    )
+    found = await _after(store, first, follow(first, events=[b"c"], consume=1))
+    assert found.history == (b"a", b"b", b"c")
+    assert found.inbox == ()
+    assert found.activities == (ActivityRow(0, 1, b"run"),)
+    assert [reminder.name for reminder in found.reminders] == ["wake"]
+
+
 async def test_a_reset_history_starts_again_from_row_0(store: Store) -> None:
     first = create(ID, messages=[b"start"])
     second = follow(first, events=[b"a", b"b", b"c"], consume=1)

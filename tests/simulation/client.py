@@ -49,6 +49,7 @@ class Client:
             input=encode_plan(self.plan),
             execution_id=execution_id,
             scheduled_at=scheduled_at,
+            may_wait=rng.random() < 0.5,
         )
         await self._until_ok("start", lambda engine: engine.start(request))
         self._promise(execution_id in self._life_executions(), "the start was acknowledged and is not kept")

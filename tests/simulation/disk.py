@@ -95,7 +95,7 @@ class Journal:
                 f"{commit.instance_id}: history row {commit.history_first} written behind {len(life.history)} rows"
             )
         life.version, life.execution_id = commit.record.version, commit.record.execution_id
-        life.executions.add(life.execution_id)
+        life.executions |= {life.execution_id, commit.record.first_execution_id}  # the first turn may have begun anew
         for event, data in zip(events, commit.history_append, strict=True):
             self._append(commit, life, event, data)
         life.durable.update(commit.inbox_append, commit.history_append)

@@ -26,7 +26,7 @@ class ReplyFrame(_message.Message):
     def __init__(self, replies: _Optional[_Iterable[_Union[Reply, _Mapping]]] = ..., draining: bool = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "timeout_ms", "start", "start_many", "get", "wait", "list", "raise_event", "pause", "resume", "terminate", "purge", "rerun", "restart", "rewind", "history", "cancel")
+    __slots__ = ("id", "timeout_ms", "start", "start_many", "get", "wait", "list", "raise_event", "pause", "resume", "terminate", "purge", "rerun", "restart", "rewind", "history", "cancel", "run")
     ID_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class Request(_message.Message):
     REWIND_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
     id: int
     timeout_ms: int
     start: StartRequest
@@ -61,10 +62,11 @@ class Request(_message.Message):
     rewind: RewindRequest
     history: HistoryRequest
     cancel: CancelRequest
-    def __init__(self, id: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., start_many: _Optional[_Union[StartManyRequest, _Mapping]] = ..., get: _Optional[_Union[GetRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., raise_event: _Optional[_Union[RaiseEventRequest, _Mapping]] = ..., pause: _Optional[_Union[PauseRequest, _Mapping]] = ..., resume: _Optional[_Union[ResumeRequest, _Mapping]] = ..., terminate: _Optional[_Union[TerminateCall, _Mapping]] = ..., purge: _Optional[_Union[PurgeRequest, _Mapping]] = ..., rerun: _Optional[_Union[RerunRequest, _Mapping]] = ..., restart: _Optional[_Union[RestartRequest, _Mapping]] = ..., rewind: _Optional[_Union[RewindRequest, _Mapping]] = ..., history: _Optional[_Union[HistoryRequest, _Mapping]] = ..., cancel: _Optional[_Union[CancelRequest, _Mapping]] = ...) -> None: ...
+    run: RunRequest
+    def __init__(self, id: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., start: _Optional[_Union[StartRequest, _Mapping]] = ..., start_many: _Optional[_Union[StartManyRequest, _Mapping]] = ..., get: _Optional[_Union[GetRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., list: _Optional[_Union[ListRequest, _Mapping]] = ..., raise_event: _Optional[_Union[RaiseEventRequest, _Mapping]] = ..., pause: _Optional[_Union[PauseRequest, _Mapping]] = ..., resume: _Optional[_Union[ResumeRequest, _Mapping]] = ..., terminate: _Optional[_Union[TerminateCall, _Mapping]] = ..., purge: _Optional[_Union[PurgeRequest, _Mapping]] = ..., rerun: _Optional[_Union[RerunRequest, _Mapping]] = ..., restart: _Optional[_Union[RestartRequest, _Mapping]] = ..., rewind: _Optional[_Union[RewindRequest, _Mapping]] = ..., history: _Optional[_Union[HistoryRequest, _Mapping]] = ..., cancel: _Optional[_Union[CancelRequest, _Mapping]] = ..., run: _Optional[_Union[RunRequest, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("id", "error", "started", "started_many", "found", "page", "done", "history", "purged")
+    __slots__ = ("id", "error", "started", "started_many", "found", "page", "done", "history", "purged", "outcome")
     ID_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +76,7 @@ class Reply(_message.Message):
     DONE_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     PURGED_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     id: int
     error: Error
     started: Started
@@ -83,7 +86,8 @@ class Reply(_message.Message):
     done: Done
     history: HistoryPage
     purged: Purged
-    def __init__(self, id: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., started: _Optional[_Union[Started, _Mapping]] = ..., started_many: _Optional[_Union[StartedMany, _Mapping]] = ..., found: _Optional[_Union[Found, _Mapping]] = ..., page: _Optional[_Union[InstancePage, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., history: _Optional[_Union[HistoryPage, _Mapping]] = ..., purged: _Optional[_Union[Purged, _Mapping]] = ...) -> None: ...
+    outcome: Outcome
+    def __init__(self, id: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., started: _Optional[_Union[Started, _Mapping]] = ..., started_many: _Optional[_Union[StartedMany, _Mapping]] = ..., found: _Optional[_Union[Found, _Mapping]] = ..., page: _Optional[_Union[InstancePage, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., history: _Optional[_Union[HistoryPage, _Mapping]] = ..., purged: _Optional[_Union[Purged, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("kind", "code", "text", "facts")
@@ -183,6 +187,28 @@ class Started(_message.Message):
     execution_id: str
     def __init__(self, instance_id: _Optional[str] = ..., execution_id: _Optional[str] = ...) -> None: ...
 
+class RunRequest(_message.Message):
+    __slots__ = ("start",)
+    START_FIELD_NUMBER: _ClassVar[int]
+    start: StartRequest
+    def __init__(self, start: _Optional[_Union[StartRequest, _Mapping]] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("instance_id", "execution_id", "name", "status", "output", "failure")
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    instance_id: str
+    execution_id: str
+    name: str
+    status: int
+    output: str
+    failure: _history_pb2.Failure
+    def __init__(self, instance_id: _Optional[str] = ..., execution_id: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[int] = ..., output: _Optional[str] = ..., failure: _Optional[_Union[_history_pb2.Failure, _Mapping]] = ...) -> None: ...
+
 class StartManyRequest(_message.Message):
     __slots__ = ("starts",)
     STARTS_FIELD_NUMBER: _ClassVar[int]
@@ -212,7 +238,7 @@ class GetRequest(_message.Message):
     def __init__(self, instance_id: _Optional[str] = ..., with_payloads: bool = ...) -> None: ...
 
 class WaitRequest(_message.Message):
-    __slots__ = ("instance_id", "until", "with_payloads", "execution_id")
+    __slots__ = ("instance_id", "until", "with_payloads", "execution_id", "is_brief")
     class Until(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ENDED: _ClassVar[WaitRequest.Until]
@@ -223,11 +249,13 @@ class WaitRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _ClassVar[int]
     WITH_PAYLOADS_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_BRIEF_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     until: WaitRequest.Until
     with_payloads: bool
     execution_id: str
-    def __init__(self, instance_id: _Optional[str] = ..., until: _Optional[_Union[WaitRequest.Until, str]] = ..., with_payloads: bool = ..., execution_id: _Optional[str] = ...) -> None: ...
+    is_brief: bool
+    def __init__(self, instance_id: _Optional[str] = ..., until: _Optional[_Union[WaitRequest.Until, str]] = ..., with_payloads: bool = ..., execution_id: _Optional[str] = ..., is_brief: bool = ...) -> None: ...
 
 class Found(_message.Message):
     __slots__ = ("instance", "timed_out")

@@ -323,9 +323,14 @@ class Cluster:
     async def _told(self, request: pb.Request) -> str:
         if self.sidecar is None:
             return "there is no sidecar: start_sidecar()"
-        if not request.HasField("wait"):
-            return f"a request is not answered: {request.WhichOneof('kind')}"
-        return await stuck.told(request.wait.instance_id, self.sidecar, self.worker)
+        match request.WhichOneof("kind"):
+            case "wait":
+                instance_id = request.wait.instance_id
+            case "run":
+                instance_id = request.run.start.instance_id or request.run.start.execution_id
+            case kind:
+                return f"a request is not answered: {kind}"
+        return await stuck.told(instance_id, self.sidecar, self.worker)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

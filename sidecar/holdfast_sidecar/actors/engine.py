@@ -59,6 +59,7 @@ class StartRequest(Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     trace: Trace | None = None
     policy: ReusePolicy = ReusePolicy()
+    may_wait: bool = False  # for its first turn: nobody is told of the start
 
 
 class Purged(Struct, frozen=True):
@@ -104,7 +105,8 @@ class Engine:
     # -- starting and ending ---------------------------------------------------------------------------------------
 
     async def start(self, request: StartRequest) -> str:
-        """Creates an instance durably and gives back its id. Its first turn may not have run yet."""
+        """Creates an instance durably and gives back its id. Its first turn may not have run yet; one that may wait
+        lets that turn carry it."""
         self._check_room()
         instance_id = request.instance_id or self._ids.uuid()
         keys.check_instance_id(instance_id, self._limits)
@@ -121,7 +123,8 @@ class Engine:
             trace=request.trace,
             tags=request.tags,
         )
-        await self._ask(Start(instance_id=instance_id, event=encode_event(started), policy=request.policy))
+        event = encode_event(started)
+        await self._ask(Start(instance_id=instance_id, event=event, policy=request.policy, may_wait=request.may_wait))
         return instance_id
 
     async def terminate(self, instance_id: str, *, output: str | None = None, recurse: bool = True) -> None:

@@ -133,7 +133,8 @@ class WorkflowActor:
     @property
     def instance(self) -> Instance | None:
         """For those who only look: what the store is known to hold."""
-        return self._instance if self._is_known else None
+        instance = self._instance
+        return instance if self._is_known and instance is not None and instance.is_stored else None
 
     @property
     def waits_for_answers(self) -> bool:
@@ -154,6 +155,9 @@ class WorkflowActor:
         if self._turning.result is not None:
             self._close_turn()
         while self._queue and not self._is_busy:
+            if self._instance is not None and not self._instance.is_stored:
+                self._save()  # nobody may learn of it before the store does
+                return
             self._handle(*self._queue.popleft())
         if self._is_busy:
             return
@@ -192,7 +196,9 @@ class WorkflowActor:
                     self._answer_unwritten(None, message, reply)
             case Refused(error=error):
                 self._answer_unwritten(error, message, reply)
-            case Taken():
+            case Taken(instance=instance):
+                if instance is not None:
+                    self._instance = instance
                 self._waiting.append((message, reply))
             case Decided(decision=decision, instance=instance):
                 before = self._instance

@@ -156,6 +156,11 @@ class Instance:
         return 0 if self.record.history_length else self.record.scheduled_at or 0
 
     @property
+    def is_stored(self) -> bool:
+        """Else it is known here alone, and a crash would leave nothing of it."""
+        return self.record.version > 0
+
+    @property
     def needs_save(self) -> bool:
         """Something is known here that the store does not hold yet."""
         return len(self.inbox) > self.record.inbox_length or bool(self.confirmed)

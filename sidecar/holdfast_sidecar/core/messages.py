@@ -21,11 +21,13 @@ class ReusePolicy(Struct, frozen=True, kw_only=True):
 
 
 class Start(Struct, frozen=True, kw_only=True, gc=False, tag="start"):
-    """Create an instance. `event` is its WorkflowStarted, whose execution id makes a repeated start recognisable."""
+    """Create an instance. `event` is its WorkflowStarted, whose execution id makes a repeated start recognisable.
+    `may_wait`: for its first turn, as nobody is told that it is durable before."""
 
     instance_id: str
     event: bytes
     policy: ReusePolicy = ReusePolicy()
+    may_wait: bool = False
 
 
 class StartChild(Struct, frozen=True, kw_only=True, gc=False, tag="start-child"):

@@ -2,7 +2,7 @@
 
 message -> Done      nothing to write; the sender is answered OK
         -> Refused   nothing to write; the sender gets the error
-        -> Taken     in the inbox; answered OK with the commit that makes it durable
+        -> Taken     in the inbox; answered OK with the commit that makes it durable, which may be that of a turn
         -> Decided   a commit of its own, now
 """
 
@@ -68,7 +68,10 @@ class Refused(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True, gc=False):
+    """`instance` is one that exists in memory only, until the same commit; None leaves the one that is there."""
+
     arrival: Arrival
+    instance: Instance | None = None
 
 
 class Decided(Struct, frozen=True, gc=False):
@@ -135,7 +138,7 @@ def _start(instance: Instance | None, message: Start, place: Place, now: int, li
     if refused := _unfit(started, limits):
         return refused
     if instance is None:
-        return _create(started, message.event, place, now)
+        return _create(started, message.event, place, now, may_wait=message.may_wait)
     record = instance.record
     if started.execution_id in (record.execution_id, record.first_execution_id):
         return DONE
@@ -151,7 +154,7 @@ def _start_child(instance: Instance | None, message: StartChild, place: Place, n
     if refused := _unfit(started, limits):
         return refused
     if instance is None:
-        return _create(started, message.event, place, now)
+        return _create(started, message.event, place, now, may_wait=True)
     if instance.record.parent == started.parent:
         return DONE
     if not instance.record.status.is_terminal:
@@ -169,9 +172,14 @@ def _unfit(started: WorkflowStarted, limits: Limits) -> Refused | None:
     return None
 
 
-def _create(started: WorkflowStarted, data: bytes, place: Place, now: int) -> Received:
-    record = _new_record(started, now)
-    return _begin(Instance(record, place.partition, place.epoch), started, data, now)
+def _create(started: WorkflowStarted, data: bytes, place: Place, now: int, *, may_wait: bool = False) -> Received:
+    """`may_wait`: for the first turn, whose commit is the first then, too."""
+    instance = Instance(_new_record(started, now), place.partition, place.epoch)
+    if not may_wait or instance.record.scheduled_at is not None:
+        return _begin(instance, started, data, now)
+    arrival = Arrival(started, data)
+    take(instance, arrival)
+    return Taken(arrival, instance)
 
 
 def _replace(old: Instance, started: WorkflowStarted, data: bytes, now: int) -> Received:

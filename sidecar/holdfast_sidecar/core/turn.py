@@ -54,7 +54,7 @@ from holdfast_sidecar.core.decision import Decision, Draft, RunActivity, Send, S
 from holdfast_sidecar.core.instance import Arrival, Instance
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.marks import TurnMarks
-from holdfast_sidecar.core.messages import Deliver, ReusePolicy, Start, Terminate
+from holdfast_sidecar.core.messages import Deliver, Start, Terminate
 from holdfast_sidecar.core.state import NEVER_AT, ActivityRow, due_time
 
 
@@ -307,7 +307,7 @@ class _Closing:
             trace=action.trace,
             tags=action.tags,
         )
-        self.draft.send(Start(instance_id=target, event=encode_event(started), policy=ReusePolicy()))
+        self.draft.send(Start(instance_id=target, event=encode_event(started), may_wait=True))
 
     def _derived_id(self, what: str, row: int) -> str:
         """A rewind gives a row again to another fact, and the generation grows with it."""

@@ -30,6 +30,10 @@ class Instant:
         self.open -= 1
         return None
 
+    async def run(self, workflow: str, value: object, instance_id: str) -> object:
+        await self.start(workflow, value, instance_id)
+        return await self.wait(instance_id)
+
     async def raise_event(self, instance_id: str) -> None:
         self.events.append(instance_id)
 

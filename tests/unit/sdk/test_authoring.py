@@ -137,7 +137,7 @@ def test_a_result_that_cannot_be_written_fails_the_workflow() -> None:
     assert story.failure.message.startswith("result of odd(): a value of type object cannot be written as JSON")
 
 
-def test_a_result_of_the_wrong_type_is_raised_where_it_is_awaited() -> None:
+def test_a_result_of_the_wrong_type_is_raised_where_it_may_wait() -> None:
     @holdfast.workflow
     async def buy(ctx: Context) -> str:
         try:

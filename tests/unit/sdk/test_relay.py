@@ -122,7 +122,7 @@ async def test_errors_reach_what_waited_for_them() -> None:
     assert course.results == [None, "recovered"]
 
 
-async def test_what_is_awaitable_but_no_coroutine_is_awaited_as_well() -> None:
+async def test_what_is_awaitable_but_no_coroutine_may_wait_as_well() -> None:
     future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     future.set_result("given")
     course = Course()

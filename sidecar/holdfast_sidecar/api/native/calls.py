@@ -12,7 +12,7 @@ from holdfast_proto.codec.values import trace_of
 from holdfast_proto.history import ActivityScheduled, ChildScheduled, Status, TimerCreated
 from holdfast_proto.v1 import client_pb2 as pb
 from holdfast_sidecar.actors.engine import Engine, StartRequest
-from holdfast_sidecar.api.native.replies import error_of, fill_state
+from holdfast_sidecar.api.native.replies import error_of, fill_outcome, fill_state
 from holdfast_sidecar.core.errors import EventNotFound, HoldfastError, InstanceNotFound, InvalidRequest
 from holdfast_sidecar.core.messages import ReusePolicy
 from holdfast_sidecar.core.state import Filter, View
@@ -20,6 +20,7 @@ from holdfast_sidecar.core.state import Filter, View
 LIST_DEFAULT, LIST_MAX = 100, 1_000
 HISTORY_DEFAULT, HISTORY_MAX = 500, 5_000
 STARTS_MAX = 10_000  # of one StartMany
+ANEW = ReusePolicy()
 
 
 async def answer(engine: Engine, request: pb.Request) -> pb.Reply:
@@ -36,13 +37,15 @@ async def _call(engine: Engine, request: pb.Request, reply: pb.Reply) -> None:
     match request.WhichOneof("kind"):
         case "start":
             await _start(engine, request.start, reply.started)
+        case "run":
+            await _run(engine, request, reply.outcome)
         case "start_many":
             await _start_many(engine, request.start_many, reply.started_many)
         case "get":
             view = await engine.get(request.get.instance_id, payloads=request.get.with_payloads)
             _found(reply.found, view)
         case "wait":
-            await _wait(engine, request, reply.found)
+            await _wait(engine, request, reply)
         case "list":
             await _list(engine, request.list, reply.page)
         case "history":
@@ -61,18 +64,27 @@ async def _call(engine: Engine, request: pb.Request, reply: pb.Reply) -> None:
 
 
 async def _start(engine: Engine, start: pb.StartRequest, started: pb.Started) -> None:
-    asked = _start_request(start, start.execution_id or engine.fresh_id())
+    asked = _start_request(engine, start)
     started.instance_id = await engine.start(asked)
     started.execution_id = asked.execution_id
 
 
-def _start_request(start: pb.StartRequest, execution_id: str) -> StartRequest:
-    policy = ReusePolicy()
+async def _run(engine: Engine, request: pb.Request, outcome: pb.Outcome) -> None:
+    asked = _start_request(engine, request.run.start, may_wait=True)
+    instance_id = await engine.start(asked)
+    view, _ = await _awaited(engine, request, instance_id, for_end=True, payloads=True)
+    only = "" if asked.policy.kept else asked.execution_id  # one that is kept may be somebody else's
+    fill_outcome(outcome, _of_run(view, instance_id, only))
+
+
+def _start_request(engine: Engine, start: pb.StartRequest, *, may_wait: bool = False) -> StartRequest:
+    execution_id = start.execution_id or engine.fresh_id()
+    policy = ANEW
     if start.HasField("reuse"):
         policy = ReusePolicy(replaceable=_statuses(start.reuse.replaceable), kept=_statuses(start.reuse.kept))
     return StartRequest(
         name=start.name,
-        instance_id=start.instance_id,
+        instance_id=start.instance_id or execution_id,  # the same again when the start is repeated
         version=start.version if start.HasField("version") else None,
         input=start.input if start.HasField("input") else None,
         scheduled_at=start.scheduled_at or None,
@@ -80,6 +92,7 @@ def _start_request(start: pb.StartRequest, execution_id: str) -> StartRequest:
         tags=dict(start.tags),
         trace=trace_of(start.trace) if start.HasField("trace") else None,
         policy=policy,
+        may_wait=may_wait,
     )
 
 
@@ -99,24 +112,38 @@ async def _start_many(engine: Engine, request: pb.StartManyRequest, reply: pb.St
             group.create_task(one(start, outcome))
 
 
-async def _wait(engine: Engine, request: pb.Request, found: pb.Found) -> None:
+async def _wait(engine: Engine, request: pb.Request, reply: pb.Reply) -> None:
     wait = request.wait
+    for_end, payloads = wait.until == pb.WaitRequest.ENDED, wait.with_payloads or wait.is_brief
+    view, is_late = await _awaited(engine, request, wait.instance_id, for_end=for_end, payloads=payloads)
+    view = _of_run(view, wait.instance_id, wait.execution_id)
+    if wait.is_brief:
+        fill_outcome(reply.outcome, view)
+    else:
+        fill_state(reply.found.instance, view)
+        reply.found.timed_out = is_late
+
+
+async def _awaited(
+    engine: Engine, request: pb.Request, instance_id: str, *, for_end: bool, payloads: bool
+) -> tuple[View | None, bool]:
+    """Within the request's time; after that as it is, and True."""
+    waiting = engine.wait(instance_id, for_end=for_end, payloads=payloads)
+    if not request.timeout_ms:
+        return await waiting, False
     try:
-        async with asyncio.timeout(request.timeout_ms / 1000 if request.timeout_ms else None):
-            view = await engine.wait(
-                wait.instance_id, for_end=wait.until == pb.WaitRequest.ENDED, payloads=wait.with_payloads
-            )
+        async with asyncio.timeout(request.timeout_ms / 1000):
+            return await waiting, False
     except TimeoutError:
-        found.timed_out = True
-        view = await engine.get(wait.instance_id, payloads=wait.with_payloads)
-    if view is None or (wait.execution_id and _is_other(view, wait.execution_id)):
-        raise InstanceNotFound(wait.instance_id)
-    _found(found, view)
+        return await engine.get(instance_id, payloads=payloads), True
 
 
-def _is_other(view: View, execution_id: str) -> bool:
-    """Continue-as-new gives a run another execution id by right; the record keeps the first one."""
-    return execution_id not in (view.record.execution_id, view.record.first_execution_id)
+def _of_run(view: View | None, instance_id: str, execution_id: str) -> View:
+    """Raises InstanceNotFound when there is none, or only one of another run. Continue-as-new gives a run another
+    execution id by right; the record keeps the first one."""
+    if view is not None and execution_id in ("", view.record.execution_id, view.record.first_execution_id):
+        return view
+    raise InstanceNotFound(instance_id)
 
 
 async def _list(engine: Engine, request: pb.ListRequest, page: pb.InstancePage) -> None:

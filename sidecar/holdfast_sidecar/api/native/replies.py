@@ -69,9 +69,22 @@ def _fill_payloads(state: pb.InstanceState, view: View) -> None:
     start = None if view.start is None else decode_event(view.start)
     if isinstance(start, WorkflowStarted) and start.input is not None:
         state.input = start.input
+    _fill_end(state, view)
+
+
+def fill_outcome(outcome: pb.Outcome, view: View) -> None:
+    record = view.record
+    outcome.instance_id = record.id
+    outcome.execution_id = record.execution_id
+    outcome.name = record.name
+    outcome.status = record.status
+    _fill_end(outcome, view)
+
+
+def _fill_end(message: pb.InstanceState | pb.Outcome, view: View) -> None:
     end = None if view.end is None else decode_event(view.end)
     if isinstance(end, WorkflowCompleted):
         if end.result is not None:
-            state.output = end.result
+            message.output = end.result
         if end.failure is not None:
-            set_failure(state.failure, end.failure)
+            set_failure(message.failure, end.failure)

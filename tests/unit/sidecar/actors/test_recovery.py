@@ -95,6 +95,7 @@ def test_a_child_whose_start_was_on_its_way_is_started(house: House) -> None:
     house.loop.until(lambda: "ChildScheduled" in house.kinds(), limit=1)
     house.crash()
     house.boot()
+    house.advance(1.0)
     assert house.status("kid") is Status.PENDING
 
 

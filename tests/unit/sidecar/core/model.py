@@ -87,7 +87,7 @@ class Model:
         started = decode_event(message.event)
         assert isinstance(started, WorkflowStarted)
         if self.stored is None:
-            return "Decided"
+            return "Taken" if message.may_wait else "Decided"
         record = self.stored.record
         if started.execution_id in (record.execution_id, record.first_execution_id):
             return "Done"

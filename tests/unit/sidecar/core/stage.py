@@ -30,7 +30,7 @@ from holdfast_sidecar.core.decision import Decision, Order, RunActivity, Send, S
 from holdfast_sidecar.core.instance import Instance, revive
 from holdfast_sidecar.core.limits import DEFAULT_LIMITS, Limits
 from holdfast_sidecar.core.messages import ActivityAnswer, ChildAnswer, Deliver, Message, Start, Terminate
-from holdfast_sidecar.core.receive import Decided, Deleted, Place, Received, Refused, fire_timer, receive
+from holdfast_sidecar.core.receive import Decided, Deleted, Place, Received, Refused, Taken, fire_timer, receive
 from holdfast_sidecar.core.state import Reminder, Stored
 from holdfast_sidecar.core.turn import Turn, TurnResult, close_turn, open_turn
 from holdfast_sidecar.stores.contract import Outcome
@@ -86,6 +86,7 @@ class Stage:
     # -- messages --------------------------------------------------------------------------------------------------
 
     def tell(self, message: Message) -> Received:
+        self.settle()
         received = receive(self.instance, message, place=self.place, now=self.now, limits=self.limits)
         match received:
             case Decided(decision=decision, instance=instance):
@@ -95,9 +96,16 @@ class Stage:
             case Deleted(commit=commit):
                 assert self.store.apply(commit) is Outcome.APPLIED
                 self.instance = None
+            case Taken(instance=instance):
+                self.instance = instance or self.instance
             case _:
                 pass
         return received
+
+    def settle(self) -> None:
+        """Before anybody else learns of an instance the store does; so does the mailbox."""
+        if self.instance is not None and not self.instance.is_stored:
+            self.save()
 
     def refusal(self, message: Message) -> Exception:
         received = self.tell(message)

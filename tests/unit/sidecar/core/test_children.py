@@ -45,7 +45,7 @@ def parent_with(*children: StartChild) -> Stage:
 def child_of(send: Send) -> Stage:
     """A stage on which that child was started."""
     stage = Stage(instance_id=send.message.instance_id)
-    assert isinstance(stage.tell(send.message), Decided)
+    assert isinstance(stage.tell(send.message), Taken)
     return stage
 
 

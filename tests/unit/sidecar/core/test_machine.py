@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from msgspec.structs import replace
 
 from holdfast_proto.actions import (
     Action,
@@ -88,6 +89,7 @@ class OneInstance(RuleBasedStateMachine):
         return Model(self.stage.store.stored(ID), self.unsaved)
 
     def tell(self, message: Message) -> None:
+        self.stage.settle()
         expected = self.model().expects(message)
         was = self.stage.instance
         received = self.stage.tell(message)
@@ -109,16 +111,17 @@ class OneInstance(RuleBasedStateMachine):
 
     # -- messages --------------------------------------------------------------------------------------------------
 
-    @initialize()
-    def begin(self) -> None:
-        self.tell(start(ID, "run-0"))
+    @initialize(may_wait=st.booleans())
+    def begin(self, may_wait: bool) -> None:
+        self.tell(replace(start(ID, "run-0"), may_wait=may_wait))
 
-    @rule(drawn=st.one_of(st.tuples(st.integers(0, 3), POLICIES), st.sampled_from(CHANGES)))
-    def change(self, drawn: tuple[int, ReusePolicy] | Message) -> None:
+    @rule(drawn=st.one_of(st.tuples(st.integers(0, 3), POLICIES, st.booleans()), st.sampled_from(CHANGES)))
+    def change(self, drawn: tuple[int, ReusePolicy, bool] | Message) -> None:
         """What ends a run or begins another one; seldom, so that runs live long enough to become interesting."""
         if isinstance(drawn, tuple):
-            number, policy = drawn
-            drawn = Start(instance_id=ID, event=start(ID, f"run-{number}").event, policy=policy)
+            number, policy, may_wait = drawn
+            event = start(ID, f"run-{number}").event
+            drawn = Start(instance_id=ID, event=event, policy=policy, may_wait=may_wait)
         self.tell(drawn)
 
     @rule(source=st.sampled_from(["", "a", "b", "c"]))
@@ -154,6 +157,7 @@ class OneInstance(RuleBasedStateMachine):
     @precondition(lambda self: self.fired and self.stage.instance is not None)
     @rule(number=FAR)
     def fire(self, number: int) -> None:
+        self.stage.settle()
         seq, due_at = self.fired[-1 - number % len(self.fired)]
         expected = self.model().expects_timer(seq, due_at)
         assert type(self.stage.fire_as(seq, due_at)).__name__ == expected
@@ -207,7 +211,7 @@ class OneInstance(RuleBasedStateMachine):
     @precondition(lambda self: self.stage.instance is not None and self.stage.live.needs_save)
     @rule()
     def save(self) -> None:
-        before = derive.facts(self.stage.stored.inbox) + self.unsaved
+        before = self.model().inbox
         self.stage.save()
         assert self.stage.inbox == before
 
@@ -219,6 +223,7 @@ class OneInstance(RuleBasedStateMachine):
     @precondition(lambda self: self.stage.instance is not None)
     @rule()
     def recovery_sends_exactly_what_is_open(self) -> None:
+        self.stage.settle()
         model, stage = self.model(), self.stage
         assert model.stored is not None
         orders = recover(stage.live)

@@ -435,3 +435,54 @@ async def test_limits_and_faults_have_their_own_kinds() -> None:
         world.store.plan = Script({"view": [FailBefore()]})
         down = await client.ask(get(2))
         assert (down.error.kind, down.error.code) == (pb.Error.UNAVAILABLE, "Unavailable")
+
+
+# -- a start and the wait for its end in one -------------------------------------------------------------------------
+
+
+def run(request_id: int = 1, instance_id: str = "i", *, timeout_ms: int = 0, **fields: object) -> pb.Request:
+    request = start(request_id, instance_id, **fields)
+    return pb.Request(id=request_id, run=pb.RunRequest(start=request.start), timeout_ms=timeout_ms)
+
+
+async def test_a_run_is_answered_by_its_outcome(world: World) -> None:
+    client, worker = ClientEnd(world), await a_worker(world)
+    await client.send(run(execution_id="x"))
+    await worker.answer(await worker.turn(), complete())
+    outcome = (await client.reply(1)).outcome
+    assert (outcome.instance_id, outcome.execution_id, outcome.name) == ("i", "x", "order")
+    assert (outcome.status, outcome.output) == (Status.COMPLETED, '"ok"')
+
+
+async def test_a_run_that_is_repeated_is_one_run_also_without_an_id(world: World) -> None:
+    client, worker = ClientEnd(world), await a_worker(world)
+    await client.send(run(1, "", execution_id="x"))
+    turn = await worker.turn()
+    again = ClientEnd(world)
+    await again.send(run(1, "", execution_id="x"))
+    await worker.answer(turn, complete())
+    assert [(await one.reply(1)).outcome.instance_id for one in (client, again)] == ["x", "x"]
+
+
+async def test_a_run_of_an_id_that_is_taken_is_refused_or_waits_with_the_other(world: World) -> None:
+    await world.start()
+    client = ClientEnd(world)
+    assert (await client.ask(run(1, execution_id="y"))).error.code == "InstanceExists"
+    await client.send(run(2, execution_id="y", reuse=pb.Reuse(kept=[int(status) for status in Status])))
+    worker = await a_worker(world)
+    await worker.answer(await worker.turn(), complete())
+    outcome = (await client.reply(2)).outcome
+    assert outcome.status == Status.COMPLETED
+    assert outcome.execution_id != "y"
+
+
+async def test_a_run_whose_time_is_up_is_answered_with_how_it_stands(world: World) -> None:
+    outcome = (await ClientEnd(world).ask(run(timeout_ms=1))).outcome
+    assert outcome.status == Status.PENDING
+
+
+async def test_a_brief_wait_gives_the_outcome_only(world: World) -> None:
+    await ended(world, status=Status.FAILED)
+    reply = await ClientEnd(world).ask(wait(is_brief=True))
+    assert reply.outcome.status == Status.FAILED
+    assert (await ClientEnd(world).ask(wait(is_brief=True, execution_id="other"))).error.code == "InstanceNotFound"
