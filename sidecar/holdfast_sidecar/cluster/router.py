@@ -61,7 +61,7 @@ class ClusterRouter:
         self.on_trust_changed: Callable[[], None] = lambda: None
         self._hears_placement = True
         self._peers: dict[str, Peer] = {}
-        self._away: dict[str, dict[Key, RunActivity]] = {}  # activities at other hosts, by host
+        self._away: dict[Key, tuple[str, RunActivity]] = {}  # activities at other hosts, and at which
         self._canceled: dict[Key, StopActivity] = {}  # of those: their worker is to be asked to stop
         self._unplaced: dict[Key, RunActivity] = {}  # activities whose partition has no owner now
         self._watches: dict[int, _Watching] = {}
@@ -92,7 +92,7 @@ class ClusterRouter:
     def peer_connected(self, host_id: str) -> None:
         """A link is up (again): what was sent to that host may have been lost with the last one."""
         self._peers[host_id].tell_trust(hears_placement=self._hears_placement)
-        for key, order in self._away.get(host_id, {}).items():
+        for key, order in self._away_at(host_id).items():
             self._peers[host_id].run(order)
             if key in self._canceled:
                 self._peers[host_id].stop(self._canceled[key])
@@ -100,11 +100,11 @@ class ClusterRouter:
 
     def peer_gone(self, host_id: str) -> None:
         """The host is no member any more: its activities run elsewhere."""
-        orders = self._away.pop(host_id, {})
         peer = self._peers.pop(host_id, None)
         if peer is not None:
             peer.broken()
-        for key, order in orders.items():
+        for key, order in self._away_at(host_id).items():
+            del self._away[key]
             stop = self._canceled.pop(key, None)
             self.run_activity(order)
             if stop is not None:
@@ -120,6 +120,9 @@ class ClusterRouter:
 
     def stop(self) -> None:
         self._is_stopped = True
+
+    def _away_at(self, host_id: str) -> dict[Key, RunActivity]:
+        return {key: order for key, (where, order) in self._away.items() if where == host_id}
 
     def _owner(self, actor_id: str) -> str | None:
         return self._table.rows[partition_of(actor_id, self._table.partitions)].host
@@ -173,7 +176,7 @@ class ClusterRouter:
         elif owner is None:
             self._unplaced[key] = order
         else:
-            self._away.setdefault(owner, {})[key] = order
+            self._away[key] = (owner, order)
             peer = self._peers.get(owner)
             if peer is not None and peer.is_connected:
                 peer.run(order)
@@ -188,33 +191,32 @@ class ClusterRouter:
     def stop_activity(self, order: StopActivity) -> None:
         key = (order.instance_id, order.execution_id, order.row)
         self._unplaced.pop(key, None)
-        for host_id, orders in self._away.items():
-            if key in orders:
-                if order.has_ended:  # lost with the link, its worker runs to an end that nobody takes
-                    del orders[key]
-                    self._canceled.pop(key, None)
-                else:
-                    self._canceled[key] = order
-                peer = self._peers.get(host_id)
-                if peer is not None:
-                    peer.stop(order)
-                return
-        self._host.activities.stop(order)
+        away = self._away.get(key)
+        if away is None:
+            self._host.activities.stop(order)
+            return
+        if order.has_ended:  # lost with the link, its worker runs to an end that nobody takes
+            del self._away[key]
+            self._canceled.pop(key, None)
+        else:
+            self._canceled[key] = order
+        peer = self._peers.get(away[0])
+        if peer is not None:
+            peer.stop(order)
 
     def forget_activities(self, instance_owned: Callable[[str], bool]) -> None:
         """Instances that moved away take their activities with them: their new owner asks for the answers."""
-        for orders in (*self._away.values(), self._unplaced):
-            for key in [key for key in orders if not instance_owned(key[0])]:
-                del orders[key]
-                self._canceled.pop(key, None)
+        for key in [key for key in (*self._away, *self._unplaced) if not instance_owned(key[0])]:
+            self._away.pop(key, None)
+            self._unplaced.pop(key, None)
+            self._canceled.pop(key, None)
 
     # -- what peers ask of us --------------------------------------------------------------------------------------
 
     def post(self, message: Message, reply: Reply) -> None:
         if isinstance(message, ActivityAnswer):
             key = (message.instance_id, message.execution_id, message.row)
-            for orders in self._away.values():
-                orders.pop(key, None)
+            self._away.pop(key, None)
             self._canceled.pop(key, None)
         self._host.post(message, reply)
 
