@@ -438,7 +438,9 @@ class WorkflowActor:
         self._is_known = True
         if self._failures or self._doubts:
             self._catch_up(result)
-        if self._instance is not None and self._instance.record.stall is not None:
+        if self._instance is None or self._instance.record.stall is None:
+            self._host.stalled.pop(self.id, None)  # a stall that was not written never was
+        else:
             self._host.stalled.setdefault(self.id, -1)
         self._advance()
 

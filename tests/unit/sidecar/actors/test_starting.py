@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from holdfast_proto.actions import CompleteWorkflow
-from holdfast_proto.history import Status
+from holdfast_proto.actions import CompleteWorkflow, Stall
+from holdfast_proto.history import StallReason, Status
 from holdfast_sidecar.actors.ports import SAVE_AFTER
 from holdfast_sidecar.core.errors import InstanceExists
 from holdfast_sidecar.core.messages import Message, Purge, ReusePolicy
@@ -147,6 +147,15 @@ def test_a_start_that_may_wait_finds_an_instance_that_was_there_only_when_it_is_
     assert house.record().execution_id == "first"
     assert house.kinds()[-1] == "WorkflowCompleted"
     assert house.worker.forgotten == [ID]
+
+
+def test_an_instance_that_will_never_have_been_is_not_remembered_as_stalled(house: House) -> None:
+    house.tell(start(execution_id="first"))
+    house.turn(COMPLETE)
+    house.tell(replace(WAITING, policy=ReusePolicy(replaceable=frozenset())))
+    house.turn(Stall(reason=StallReason.VERSION_NOT_AVAILABLE))
+    assert house.status() is Status.COMPLETED
+    assert not house.host.stalled
 
 
 def test_a_later_start_waits_for_nothing(house: House) -> None:
