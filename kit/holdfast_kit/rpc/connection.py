@@ -13,7 +13,6 @@ bound: header blocks, streams, windows, and what it may ask without getting anyt
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 from holdfast_kit.rpc import frames
@@ -55,10 +54,11 @@ class _Stream:
 
 
 class Connection:
-    def __init__(self, *, is_client: bool = False) -> None:
+    def __init__(self, *, is_client: bool = False, streams_max: int = STREAMS_MAX) -> None:
         self._is_client = is_client
-        self._rest: bytes | None = b"" if is_client else None  # None: the preface has not come yet
-        self._early = b""
+        self._streams_max = streams_max
+        self._rest: bytes = b""  # of a frame, or of the preface, that is not complete
+        self._is_met = is_client  # whether the peer's preface has come; a server has none
         self._decoder = Decoder(list_bytes_max=HEADER_BYTES_MAX)
         self._streams: dict[int, _Stream] = {}
         self._last_id = 0  # highest that the peer has opened
@@ -75,7 +75,7 @@ class Connection:
         self._events: list[Event] = []
         self._out: list[bytes] = [frames.PREFACE] if is_client else []
         ours = {
-            Setting.MAX_CONCURRENT_STREAMS: STREAMS_MAX,
+            Setting.MAX_CONCURRENT_STREAMS: streams_max,
             Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
             Setting.MAX_FRAME_SIZE: FRAME_BYTES_MAX,
             Setting.MAX_HEADER_LIST_SIZE: HEADER_BYTES_MAX,
@@ -83,17 +83,6 @@ class Connection:
         if is_client:
             ours = {Setting.ENABLE_PUSH: 0, **ours}
         self._out += [frames.settings(ours), frames.window_update(0, CONNECTION_WINDOW - frames.WINDOW)]
-        self._takers: dict[int, Callable[[int, int, bytes], None]] = {
-            frames.DATA: self._take_data,
-            frames.HEADERS: self._take_headers,
-            frames.CONTINUATION: self._take_continuation,
-            frames.RST_STREAM: self._take_reset,
-            frames.SETTINGS: self._take_settings,
-            frames.PING: self._take_ping,
-            frames.GOAWAY: self._take_goaway,
-            frames.WINDOW_UPDATE: self._take_window_update,
-            frames.PUSH_PROMISE: self._take_push,
-        }
 
     # -- bytes -----------------------------------------------------------------------------------------------------
 
@@ -124,40 +113,50 @@ class Connection:
         return len(self._streams)
 
     def _parse(self, data: bytes) -> None:
-        if self._rest is None:
-            data = self._after_preface(data)
-            if self._rest is None:
-                return
-        elif self._rest:
+        if self._rest:
             data = self._rest + data
         at, end = 0, len(data)
-        while end - at >= frames.HEAD:
-            length = int.from_bytes(data[at : at + 3], "big")
+        if not self._is_met:
+            at = _preface(data)
+            if not at:
+                self._rest = data
+                return
+            self._is_met = True
+        while end - at >= frames.HEAD_BYTES:
+            length, kind, flags, stream_id = frames.head(data, at)
             if length > FRAME_BYTES_MAX:
                 raise BrokenProtocol(Code.FRAME_SIZE_ERROR, f"a frame of {length} bytes, at most {FRAME_BYTES_MAX}")
-            first = at + frames.HEAD
+            first = at + frames.HEAD_BYTES
             if end - first < length:
                 break
-            kind, flags = data[at + 3], data[at + 4]
-            stream_id = int.from_bytes(data[at + 5 : first], "big") & 0x7FFFFFFF
             at = first + length
-            if self._block is not None and kind != frames.CONTINUATION:
-                raise BrokenProtocol(Code.PROTOCOL_ERROR, f"a frame of kind {kind} inside a header block")
-            taker = self._takers.get(kind)
-            if taker is not None:  # others are to be ignored
-                taker(flags, stream_id, data[first:at])
+            self._take(kind, flags, stream_id, data[first:at])
         self._rest = data[at:]
 
-    def _after_preface(self, data: bytes) -> bytes:
-        self._early += data
-        have = self._early[: len(frames.PREFACE)]
-        if not frames.PREFACE.startswith(have):
-            raise BrokenProtocol(Code.PROTOCOL_ERROR, "expected HTTP/2 from the first byte on")
-        if len(have) < len(frames.PREFACE):
-            return b""
-        self._rest = b""
-        early, self._early = self._early[len(have) :], b""
-        return early
+    def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+        if self._block is not None and kind != frames.CONTINUATION:
+            raise BrokenProtocol(Code.PROTOCOL_ERROR, f"a frame of kind {kind} inside a header block")
+        match kind:
+            case frames.DATA:
+                self._take_data(flags, stream_id, payload)
+            case frames.HEADERS:
+                self._take_headers(flags, stream_id, payload)
+            case frames.WINDOW_UPDATE:
+                self._take_window_update(stream_id, payload)
+            case frames.RST_STREAM:
+                self._take_reset(stream_id, payload)
+            case frames.PING:
+                self._take_ping(flags, stream_id, payload)
+            case frames.SETTINGS:
+                self._take_settings(flags, stream_id, payload)
+            case frames.CONTINUATION:
+                self._take_continuation(flags, stream_id, payload)
+            case frames.GOAWAY:
+                self._take_goaway(payload)
+            case frames.PUSH_PROMISE:
+                raise BrokenProtocol(Code.PROTOCOL_ERROR, "a push, which nobody asked for")
+            case _:
+                pass  # others are to be ignored
 
     # -- frames that came ------------------------------------------------------------------------------------------
 
@@ -233,14 +232,14 @@ class Connection:
         self._last_id = stream_id
         if self._farewell_id is not None:
             return None  # it had not heard of it; what still comes on that stream is for nobody
-        if len(self._streams) >= STREAMS_MAX:
+        if len(self._streams) >= self._streams_max:
             self._count_futile()
             self._out.append(frames.reset(stream_id, Code.REFUSED_STREAM))
             return None
         stream = self._streams[stream_id] = _Stream(stream_id, window=self._peer_stream_window, remote_open=True)
         return stream
 
-    def _take_reset(self, _: int, stream_id: int, payload: bytes) -> None:
+    def _take_reset(self, stream_id: int, payload: bytes) -> None:
         if len(payload) != 4 or self._is_idle(stream_id):
             raise BrokenProtocol(Code.PROTOCOL_ERROR, f"a reset of stream {stream_id}, which nobody opened")
         self._count_futile()
@@ -279,13 +278,13 @@ class Connection:
             self._count_futile()
             self._out.append(frames.frame(frames.PING, frames.ACK, 0, payload))
 
-    def _take_goaway(self, _: int, __: int, payload: bytes) -> None:
+    def _take_goaway(self, payload: bytes) -> None:
         if len(payload) < 8:
             raise BrokenProtocol(Code.FRAME_SIZE_ERROR, "a farewell that is none")
         last_id = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF
         self._events.append(GoneAway(last_id, int.from_bytes(payload[4:8], "big")))
 
-    def _take_window_update(self, _: int, stream_id: int, payload: bytes) -> None:
+    def _take_window_update(self, stream_id: int, payload: bytes) -> None:
         size = int.from_bytes(payload, "big") & 0x7FFFFFFF
         if len(payload) != 4 or self._is_idle(stream_id):
             raise BrokenProtocol(Code.PROTOCOL_ERROR, f"a window for stream {stream_id}, which nobody opened")
@@ -303,9 +302,6 @@ class Connection:
             if stream.window > frames.WINDOW_MAX:
                 raise BrokenProtocol(Code.FLOW_CONTROL_ERROR, f"the window of stream {stream_id} is too large")
             self._pump(stream)
-
-    def _take_push(self, _: int, __: int, ___: bytes) -> None:
-        raise BrokenProtocol(Code.PROTOCOL_ERROR, "a push, which nobody asked for")
 
     def _is_idle(self, stream_id: int) -> bool:
         """Whether nobody has opened it yet. Stream 0 is the connection."""
@@ -363,13 +359,14 @@ class Connection:
         stream = self._streams.get(stream_id)
         if stream is None or not data:
             return True
-        if not stream.queue and len(data) <= min(stream.window, self._window, self._peer_frame_bytes):
-            stream.window -= len(data)
-            self._window -= len(data)
+        size = len(data)
+        if size <= stream.window and size <= self._window and size <= self._peer_frame_bytes and not stream.queue:
+            stream.window -= size
+            self._window -= size
             self._out.append(frames.frame(frames.DATA, 0, stream_id, data))
             return True
         stream.queue.append(memoryview(data))
-        stream.queued += len(data)
+        stream.queued += size
         self._pump(stream)
         stream.is_full = stream.queued > QUEUE_HIGH
         return not stream.is_full
@@ -441,6 +438,14 @@ class Connection:
         if stream.is_full and stream.queued <= QUEUE_LOW:
             stream.is_full = False
             self._events.append(Drained(stream.id))
+
+
+def _preface(data: bytes) -> int:
+    """How long it is; 0 while it is not complete."""
+    have = data[: len(frames.PREFACE)]
+    if not frames.PREFACE.startswith(have):
+        raise BrokenProtocol(Code.PROTOCOL_ERROR, "expected HTTP/2 from the first byte on")
+    return len(have) if len(have) == len(frames.PREFACE) else 0
 
 
 def _unpadded(payload: bytes) -> bytes:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-HEAD: Final = 9  # bytes before a frame's payload
+HEAD_BYTES: Final = 9  # before a frame's payload
 FRAME_BYTES: Final = 16_384  # of a payload, for who has said nothing else
 WINDOW: Final = 65_535
 WINDOW_MAX: Final = 2**31 - 1
-
+_HEAD: Final = Struct(">IBI")  # the length and the kind in one number, the flags, the stream
 
 # Kinds and flags are plain numbers: they are compared for every frame.
 DATA: Final = 0
@@ -54,9 +55,14 @@ class Code(IntEnum):
     ENHANCE_YOUR_CALM = 11
 
 
+def head(data: bytes, at: int) -> tuple[int, int, int, int]:
+    """The length of its payload, kind, flags and stream of the frame that begins there."""
+    first, flags, stream_id = _HEAD.unpack_from(data, at)
+    return first >> 8, first & 0xFF, flags, stream_id & 0x7FFFFFFF
+
+
 def frame(kind: int, flags: int, stream_id: int, payload: bytes | memoryview) -> bytes:
-    head = len(payload) << 48 | kind << 40 | flags << 32 | stream_id
-    return head.to_bytes(HEAD, "big") + payload
+    return _HEAD.pack(len(payload) << 8 | kind, flags, stream_id) + payload
 
 
 def settings(values: dict[Setting, int]) -> bytes:

@@ -38,9 +38,9 @@ class Pair:
         return b"".join(each.data for each in events if isinstance(each, DataCame) and each.stream_id == stream_id)
 
 
-def served() -> Connection:
+def served(*, streams_max: int = bounds.STREAMS_MAX) -> Connection:
     """A server whose client has said hello."""
-    server = Connection()
+    server = Connection(streams_max=streams_max)
     assert server.receive(frames.PREFACE + frames.settings({})) == []
     server.output()
     return server
@@ -237,9 +237,8 @@ def test_any_bytes_are_understood_or_refused(data: bytes) -> None:
     assert isinstance(server.output(), bytes)
 
 
-def test_streams_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "STREAMS_MAX", 2)
-    server = opened(opened(served(), 1), 3)
+def test_streams_have_a_bound() -> None:
+    server = opened(opened(served(streams_max=2), 1), 3)
     server.output()
     assert server.receive(frames.headers(5, REQUEST, ends=True)) == []
     assert server.output() == frames.reset(5, Code.REFUSED_STREAM)

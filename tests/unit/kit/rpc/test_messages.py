@@ -43,10 +43,9 @@ def test_what_cannot_be_taken_has_a_status(encoding: str, data: bytes, status: S
     assert refused.value.status is status
 
 
-def test_a_message_that_swells_beyond_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast_kit.rpc.messages.MESSAGE_BYTES_MAX", 1000)
+def test_a_message_that_swells_beyond_the_bound_is_refused() -> None:
     with pytest.raises(Aborted, match="when unpacked"):
-        Messages("gzip").take(b"\1" + framed(gzip.compress(bytes(5000)))[1:])
+        Messages("gzip", bytes_max=1000).take(b"\1" + framed(gzip.compress(bytes(5000)))[1:])
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
