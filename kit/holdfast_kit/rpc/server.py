@@ -105,7 +105,7 @@ class Server:
     async def start(self, listener: socket.socket) -> None:
         """The socket is bound; it listens from here on, and is closed by `stop`."""
         self._listening = await asyncio.get_running_loop().create_server(
-            lambda: Link(self, self._clock), sock=listener, backlog=BACKLOG
+            lambda: cast("asyncio.Protocol", Link(self, self._clock)), sock=listener, backlog=BACKLOG
         )
 
     async def stop(self, grace: float) -> None:
@@ -132,8 +132,9 @@ class Server:
             self._all_parted.set()
 
 
-class Link(asyncio.Protocol):
-    """One caller's connection."""
+class Link:
+    """One caller's connection. A protocol by its methods, as loops ask for no more: a class whose base is not compiled
+    would be slow when it is."""
 
     def __init__(self, server: Server, clock: Clock) -> None:
         self._server = server
@@ -179,6 +180,14 @@ class Link(asyncio.Protocol):
         self._calls.clear()
         if not self._tasks:
             self._server.parted(self)
+
+    def eof_received(self) -> None:
+        """Who says nothing more is not answered any more: the transport closes."""
+
+    def pause_writing(self) -> None:
+        """What is not read is bounded by the windows, and by `UNREAD_MAX`."""
+
+    def resume_writing(self) -> None: ...
 
     # -- what the server calls -------------------------------------------------------------------------------------
 

@@ -136,9 +136,9 @@ class Serving:
         except asyncio.CancelledError:
             self._finish(trailers(Status.CANCELLED, "the call was cancelled", with_head=not self._has_begun))
             raise
-        except Exception as error:  # noqa: BLE001 - the edge of the call
+        except Exception as fault:  # noqa: BLE001 - the edge of the call
             _log.exception("a handler failed", extra={"path": self.metadata.get(":path", "")})
-            self._finish(trailers(Status.UNKNOWN, type(error).__name__, with_head=not self._has_begun))
+            self._finish(trailers(Status.UNKNOWN, type(fault).__name__, with_head=not self._has_begun))
 
     async def _run(self, method: Method) -> None:
         match method:
