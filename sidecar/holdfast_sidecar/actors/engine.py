@@ -7,7 +7,7 @@ stops the waiting, never the work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -198,7 +198,7 @@ class Engine:
         stored = await self._load(instance_id)
         if stored is None:
             return Purged(0)
-        family = [record async for record in self._family(stored)] if recurse else [stored.record]
+        family = await self._family(stored) if recurse else [stored.record]
         for record in family:
             if not (record.status.is_terminal or is_forced):
                 raise WrongState(
@@ -209,18 +209,19 @@ class Engine:
             await self._ask(Purge(instance_id=record.id, is_forced=is_forced))
         return Purged(len(family))
 
-    async def _family(self, stored: Stored) -> AsyncGenerator[Record]:
+    async def _family(self, stored: Stored) -> list[Record]:
         """The instance and its descendants, parents first, each once. An id that a stranger has is no child."""
-        seen, left = {stored.record.id}, [stored]
+        found, seen, left = list[Record](), {stored.record.id}, [stored]
         while left:
             parent = left.pop()
-            yield parent.record
+            found.append(parent.record)
             for child_id in _children(parent):
                 child = None if child_id in seen else await self._load(child_id)
                 who = None if child is None else child.record.parent
                 if child is not None and who is not None and who.instance_id == parent.record.id:
                     seen.add(child_id)
                     left.append(child)
+        return found
 
     async def purge_all(self, wanted: Filter, *, recurse: bool = False, seconds_max: float | None = None) -> Purged:
         """Deletes every ended instance that the filter means; stops after `seconds_max`, saying so."""

@@ -7,7 +7,7 @@ Entities and task hubs are not served; gRPC answers UNIMPLEMENTED for what is no
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Final
 
@@ -85,12 +85,8 @@ class DurableTaskService:
             rows = await self._management.history_rows(request)
         except Exception as error:
             raise refusal(error) from error
-        async for chunk in self._chunks(rows):
-            await call.write(chunk)
-
-    async def _chunks(self, rows: list[bytes]) -> AsyncIterator[bytes]:
         for first in range(0, len(rows), HISTORY_CHUNK):
-            yield self._management.history_chunk(rows[first : first + HISTORY_CHUNK])
+            await call.write(self._management.history_chunk(rows[first : first + HISTORY_CHUNK]))
 
 
 async def _hello(_: bytes) -> bytes:
