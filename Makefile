@@ -20,7 +20,7 @@ N         ?= 50000
 OUTAGES   := tests/integration/cluster/test_control.py tests/integration/cluster/test_storm.py tests/integration/crash/test_trouble.py
 START     ?= 0
 COMPILED  := $(VENV)-compiled
-HOT       := tests/unit/proto tests/unit/sidecar tests/conformance tests/histories tests/simulation/test_seeds.py
+HOT       := tests/unit/kit tests/unit/proto tests/unit/sidecar tests/conformance tests/histories tests/simulation/test_seeds.py
 LOCK      := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
 
 .DEFAULT_GOAL := help
