@@ -149,6 +149,7 @@ def _cost(shape: Shape, lanes: int) -> Scenario:
             "p99_ms": percentile(took, 0.99) * 1e3,
             "sidecar_us_step": spent["sidecar"] / number * 1e6,
             "store_us_step": spent["store"] / number * 1e6,
+            "commits": spent["commits"] / len(took),
             "per_write": spent["commits"] / spent["writes"],
             "errors": float(len(made.errors)),
         }

@@ -22,7 +22,7 @@ import sys
 from mypyc.build import mypycify
 from setuptools import setup
 
-modules = mypycify(["--config-file=mypy.ini", *sys.argv[1:]], group_name="holdfast", opt_level="3", debug_level="0")
+modules = mypycify(["--config-file=mypy.ini", *sys.argv[1:]], group_name="holdfast", multi_file=True, opt_level="3", debug_level="0")
 setup(name="holdfast", packages=[], ext_modules=modules, script_args=["--quiet", "build_ext", "--inplace"])
 """
 _CONFIG = "[mypy]\nfollow_imports = silent\nexplicit_package_bases = true\nignore_missing_imports = true\n"

@@ -34,12 +34,12 @@ from holdfast_sidecar.api.durabletask.service import DurableTaskService
 from holdfast_sidecar.api.grpc_server import GrpcPort, GrpcService
 from holdfast_sidecar.api.native.client_service import ClientService
 from holdfast_sidecar.api.native.service import WorkerService
+from holdfast_sidecar.cluster.dialer import Dialer
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
 from holdfast_sidecar.cluster.port import peers_served
 from holdfast_sidecar.cluster.router import ClusterRouter
 from holdfast_sidecar.cluster.security import Channels, PeerIdentity, host_name
-from holdfast_sidecar.cluster.wire import Dialer
 from holdfast_sidecar.config import Config
 from holdfast_sidecar.startup import Unstartable, check_exists, listening, missing_extra, reasons
 from holdfast_sidecar.stores.contract import Store, StoreError, StoreMismatch

@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from holdfast_kit.tls import CertificateWatcher
-from holdfast_sidecar.cluster.wire import CONNECT_LIMIT, Broken, TcpWire, Wire
+from holdfast_sidecar.cluster.dialer import CONNECT_LIMIT
+from holdfast_sidecar.cluster.wire import Broken, TcpWire, Wire, for_loop
 from holdfast_sidecar.startup import cannot_listen, check_port
 
 _log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ async def peers_served(
     loop = asyncio.get_running_loop()
     try:
         server = await loop.create_server(
-            lambda: TcpWire(came), address, port, ssl=tls, ssl_handshake_timeout=limit, start_serving=False
+            lambda: for_loop(TcpWire(came)), address, port, ssl=tls, ssl_handshake_timeout=limit, start_serving=False
         )
     except OSError as error:
         raise cannot_listen("peer", address, port) from error

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol, cast
 
-from holdfast_kit.tls import CertificateWatcher
-
-CONNECT_LIMIT: Final = 5.0  # seconds, with the handshake
 STRANGER_MAX: Final = 64 * 1024  # bytes of a frame of somebody who was not let in yet
 _FRIEND_MAX: Final = 2**32 - 1
 _LENGTH: Final = 4
@@ -50,7 +47,9 @@ class Wire(Protocol):
 Dial = Callable[[str], AbstractAsyncContextManager[Wire]]
 
 
-class TcpWire(asyncio.Protocol):
+class TcpWire:
+    """A protocol of the event loop by its methods alone: a base that is not compiled would make it slow when it is."""
+
     def __init__(self, accepted: Callable[[TcpWire], None] | None = None) -> None:
         self._accepted = accepted
         self._loop = asyncio.get_running_loop()
@@ -139,6 +138,9 @@ class TcpWire(asyncio.Protocol):
         self._is_full = False
         _wake(self._writer)
 
+    def eof_received(self) -> None:
+        """Who says nothing more is gone: the transport closes."""
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._over(Broken(str(exc) or type(exc).__name__ if exc is not None else "the other side hung up"))
 
@@ -155,30 +157,6 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
         waiter.set_result(None)
 
 
-class Dialer:
-    """Calls peers: in the clear, or with certificates on both sides and by the name that theirs must have."""
-
-    def __init__(self, watcher: CertificateWatcher | None, *, server_name: str) -> None:
-        self._watcher = watcher
-        self._server_name = server_name
-
-    @asynccontextmanager
-    async def __call__(self, address: str) -> AsyncGenerator[Wire]:
-        host, _, port = address.rpartition(":")
-        tls, name = None, None
-        if self._watcher is not None:
-            tls, name = self._watcher.client_context(), self._server_name
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(CONNECT_LIMIT):
-                _, wire = await loop.create_connection(
-                    TcpWire, host.strip("[]"), int(port), ssl=tls, server_hostname=name
-                )
-        except TimeoutError as error:
-            raise Broken(f"{address}: no answer within {CONNECT_LIMIT:g} s") from error
-        except (OSError, ValueError) as error:
-            raise Broken(f"{address}: {error}") from error
-        try:
-            yield wire
-        finally:
-            wire.close()
+def for_loop(wire: TcpWire) -> asyncio.Protocol:
+    """To loops a protocol is what has its methods."""
+    return cast("asyncio.Protocol", wire)

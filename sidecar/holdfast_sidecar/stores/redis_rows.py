@@ -107,7 +107,7 @@ def stored(answer: object, instance_id: str) -> Stored | None:
     """An answer of `load.lua`."""
     if answer is None:
         return None
-    state, activities, reminders = cast("tuple[Pairs, Pairs, Pairs]", answer)
+    state, activities, reminders = cast("list[Pairs]", answer)
     fields = dict(zip(state[::2], state[1::2], strict=True))
     record = _decode(fields[b"metadata"])
     custom = fields.get(b"customStatus")

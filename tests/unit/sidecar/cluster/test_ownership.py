@@ -14,9 +14,9 @@ from holdfast_placement.table import AppKey, Table, empty, moved
 from holdfast_placement.table import Host as Place
 from holdfast_proto.history import Status
 from holdfast_sidecar.actors.host import Host
+from holdfast_sidecar.cluster.dialer import Dialer
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
-from holdfast_sidecar.cluster.wire import Dialer
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.state import Record, View
 from holdfast_sidecar.stores.contract import StoreError

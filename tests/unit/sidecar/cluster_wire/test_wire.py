@@ -14,8 +14,9 @@ import pytest
 from holdfast_cli.certs import Authority
 from holdfast_kit.spiffe import SpiffeId
 from holdfast_kit.tls import CertificateWatcher, TlsFiles
+from holdfast_sidecar.cluster.dialer import Dialer
 from holdfast_sidecar.cluster.port import peers_served
-from holdfast_sidecar.cluster.wire import STRANGER_MAX, Broken, Dialer, Wire
+from holdfast_sidecar.cluster.wire import STRANGER_MAX, Broken, Wire
 from holdfast_sidecar.startup import Unstartable
 from tests.support.ports import free_port
 
