@@ -13,22 +13,22 @@ same. `count` says for how many facts of the history a run stands once its last 
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Any, Final, Protocol
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from holdfast._replay.desk import Desk
 from holdfast._replay.determinism import CONFIRMATIONS, UNCONFIRMED, done, recorded, waiting
-from holdfast._replay.driver import drive
+from holdfast._replay.driver import live
 from holdfast._replay.failures import failure_of, inner_errors
 from holdfast._replay.loop import ReplayTask, Timer, new_loop
 from holdfast._replay.operations import ChildCall
-from holdfast.errors import ContinueAsNew, Evicted, HistoryMismatch, NonDeterminism
-from holdfast_proto.actions import Action, CancelActivity, CompleteWorkflow
+from holdfast._replay.outcome import TurnOutcome
+from holdfast.errors import ContinueAsNew, HistoryMismatch, NonDeterminism
+from holdfast_proto.actions import CancelActivity, CompleteWorkflow
 from holdfast_proto.history import (
     ActivityCompleted,
     ActivityFailed,
@@ -69,16 +69,6 @@ class Scripts(Protocol):
     def find(self, started: WorkflowStarted, chosen: str | UnsetType | None) -> Script:
         """The code for this start. `chosen` is the version that the history says was taken; UNSET: nothing ran yet."""
         ...
-
-
-class TurnOutcome(Struct, frozen=True, kw_only=True):
-    """What a turn decided. A custom status that is UNSET stays as it was; None clears it."""
-
-    actions: Sequence[Action]
-    custom_status: str | UnsetType | None = UNSET
-    patches: tuple[str, ...] = ()
-    version_name: str | None = None
-    has_ended: bool = False
 
 
 _ANY_SIZE: Final = 1 << 62
@@ -265,7 +255,7 @@ class Run(Desk):
             try:
                 self.loop.run_ready()
             except SystemExit as error:  # sys.exit() in a workflow ends the workflow, not the worker
-                self._fail(error)
+                self.fail(error)
 
     def _apply(self, event: HistoryEvent) -> None:
         match event:
@@ -295,7 +285,7 @@ class Run(Desk):
         match event:
             case WorkflowStarted() if self._main is None:
                 # An empty context: what the worker's tasks keep in theirs must not reach workflow code.
-                self._main = self.loop.create_task(self._run_script(event), context=Context())
+                self._main = self.loop.create_task(live(self, event.input), context=Context())
             case Suspended():
                 self._held = self._held or []
             case Resumed():
@@ -326,25 +316,29 @@ class Run(Desk):
 
     # ---- the code and its end ----------------------------------------------------------------------------------------
 
-    async def _run_script(self, started: WorkflowStarted) -> None:
-        try:
-            script = self._script.begin(self, started.input)
-            result: Any = await (drive(script) if inspect.isgenerator(script) else script)
-            payload = self._script.encode(result)
-            self.check_size(payload, what=f"result of {self.info.name}()")
-        except ContinueAsNew as again:
-            self._continue(again)
-        except (GeneratorExit, KeyboardInterrupt, Evicted):
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever the user's code ends with
-            self._fail(error)
-        else:
-            if not self._is_terminated:
-                self._finish(Status.COMPLETED, result=payload)
+    def begin(self, payload: str | None) -> Any:
+        return self._script.begin(self, payload)
 
-    def _continue(self, again: ContinueAsNew) -> None:
+    def encode(self, result: Any) -> str | None:
+        payload = self._script.encode(result)
+        self.check_size(payload, what=f"result of {self.info.name}()")
+        return payload
+
+    def succeed(self, payload: str | None) -> None:
+        if not self._is_terminated:
+            self._finish(Status.COMPLETED, result=payload)
+
+    def fail(self, error: BaseException) -> None:
         if self._is_terminated:
             return
+        again = _continue_within(error)
+        if again is not None:
+            self._continue(again)
+        else:
+            was_canceled = isinstance(error, asyncio.CancelledError)
+            self._finish(Status.CANCELED if was_canceled else Status.FAILED, failure=failure_of(error))
+
+    def _continue(self, again: ContinueAsNew) -> None:
         carried: tuple[EventReceived, ...] = ()
         if again.carries_events:
             self._late = []
@@ -352,15 +346,6 @@ class Run(Desk):
         self._finish(
             Status.CONTINUED_AS_NEW, result=again.input, carryover=carried, new_version=again.version, tags=again.tags
         )
-
-    def _fail(self, error: BaseException) -> None:
-        if not self._is_terminated:
-            again = _continue_within(error)
-            if again is not None:
-                self._continue(again)
-            else:
-                was_canceled = isinstance(error, asyncio.CancelledError)
-                self._finish(Status.CANCELED if was_canceled else Status.FAILED, failure=failure_of(error))
 
     def _finish(self, status: Status, **outcome: Any) -> None:
         self._end = CompleteWorkflow(seq=self.next_seq(), status=status, **outcome)

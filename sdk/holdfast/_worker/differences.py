@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from holdfast._replay.determinism import done
-from holdfast._replay.engine import TurnOutcome
+from holdfast._replay.outcome import TurnOutcome
 from holdfast_proto.actions import Action
 
 

@@ -16,9 +16,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from msgspec import Struct, UnsetType
+from msgspec import UnsetType
 
-from holdfast._replay.engine import Run, TurnOutcome
+from holdfast._replay.engine import Run
+from holdfast._replay.outcome import TurnOutcome
 from holdfast._worker.differences import difference
 from holdfast._worker.frames import Frames
 from holdfast.errors import HistoryMismatch, HoldfastError, NonDeterminism, VersionNotAvailable
@@ -37,13 +38,16 @@ Watched = Callable[[str | None], None]
 _MANY: Final = 16  # answers at once: a wide fan-out is better served by turns that take all that has arrived
 
 
-class Cached(Struct):
+class Cached:
     """A live run. `turn_token` is that of the last turn that the sidecar sent for it."""
 
-    execution_id: str
-    run: Run
-    turn_token: int
-    turn_time: int
+    __slots__ = ("execution_id", "run", "turn_time", "turn_token")
+
+    def __init__(self, execution_id: str, run: Run, turn_token: int) -> None:
+        self.execution_id = execution_id
+        self.run = run
+        self.turn_token = turn_token
+        self.turn_time = 0
 
 
 class Turns:
@@ -127,7 +131,7 @@ class Turns:
 
     def _fresh(self, turn: pb.Turn) -> Cached:
         run = Run(self._registry, report=_report, payload_bytes_max=self.payload_bytes_max)
-        return Cached(turn.execution_id, run, turn.token, 0)
+        return Cached(turn.execution_id, run, turn.token)
 
     def _advance(
         self, turn: pb.Turn, cached: Cached, past: Sequence[HistoryEvent], new: Sequence[HistoryEvent]

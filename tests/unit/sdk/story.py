@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, assert_never
 
-from holdfast._replay.engine import Run, TurnOutcome
+from holdfast._replay.engine import Run
+from holdfast._replay.outcome import TurnOutcome
 from holdfast.registry import Registry
 from holdfast_proto.actions import (
     Action,
