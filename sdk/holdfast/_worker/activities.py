@@ -29,6 +29,7 @@ from holdfast.errors import ActivityCanceled, PayloadError, PayloadTooLarge
 from holdfast.registry import Registry
 from holdfast_proto.history import ActivityCompleted, ActivityFailed, Failure
 from holdfast_proto.v1 import worker_pb2 as pb
+from holdfast_proto.v1.history_pb2 import HistoryEvent
 
 _log = logging.getLogger("holdfast.worker")
 
@@ -115,17 +116,17 @@ class Activities:
             _log.error("an activity cannot be read", extra={"instance_id": item.instance_id, "size": event.ByteSize()})
             self._abandon(item.token, "unreadable: expected ActivityScheduled, found another fact")
             return
-        activity = self._registry.activities.get(event.activity_scheduled.name)
+        scheduled = event.activity_scheduled
+        activity = self._registry.activities.get(scheduled.name)
         if activity is None:
             self._abandon(item.token, "this worker has no such activity")
         elif self._is_draining:
             self._abandon(item.token, "this worker drains")
-        elif not self._take_orphan(item):
-            self._begin(item, activity)
+        elif not self._orphans or not self._take_orphan(item):
+            payload = scheduled.input.value if scheduled.HasField("input") else None
+            self._begin(item.token, _info_of(item, event, activity.name, self._beat), activity, payload)
 
     def _take_orphan(self, item: pb.Activity) -> bool:
-        if not self._orphans:
-            return False
         orphan = self._orphans.pop((item.instance_id, item.execution_id, item.event.event_id), None)
         if orphan is None:
             return False
@@ -134,12 +135,8 @@ class Activities:
         self._frames.grant(activities=1)  # its slot was counted as taken already
         return True
 
-    def _begin(self, item: pb.Activity, activity: Activity[..., Any]) -> None:
-        scheduled = item.event.activity_scheduled
-        payload = scheduled.input.value if scheduled.HasField("input") else None
-        info = _info_of(item, activity.name, self._beat)
-        running = self._running[info] = Running(item.token, info, activity, payload)
-        self._by_token[running.token] = running
+    def _begin(self, token: int, info: ActivityInfo, activity: Activity[..., Any], payload: str | None) -> None:
+        running = self._running[info] = self._by_token[token] = Running(token, info, activity, payload)
         self.idle.clear()
         self._relay.put(running)
 
@@ -266,8 +263,9 @@ def _key(info: ActivityInfo) -> _Key:
     return info.instance_id, info.execution_id, info.seq
 
 
-def _info_of(item: pb.Activity, name: str, beat: Callable[[ActivityInfo, str | None], None]) -> ActivityInfo:
-    event = item.event
+def _info_of(
+    item: pb.Activity, event: HistoryEvent, name: str, beat: Callable[[ActivityInfo, str | None], None]
+) -> ActivityInfo:
     extras = event.extras if event.HasField("extras") else None
     return ActivityInfo(
         name,

@@ -235,7 +235,9 @@ class Turns:
             return False
         based_on = cached.run.count
         cached.turn_time = max(self._clock.now_ns(), cached.turn_time)
-        new: list[HistoryEvent] = [TurnStarted(at=cached.turn_time), *(event for _, event in answers)]
+        new: list[HistoryEvent] = [TurnStarted(at=cached.turn_time)]
+        for _, event in answers:
+            new.append(event)
         self._watched(instance_id)
         try:
             outcome = cached.run.advance(new)
