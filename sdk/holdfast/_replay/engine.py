@@ -192,10 +192,10 @@ class Run(Desk):
         self.is_replaying = True
         self.ledger.begin_replay(is_repaired=is_repaired)
         for row, event in enumerate(past):
-            if isinstance(event, CONFIRMATIONS):
+            if type(event) in CONFIRMATIONS:
                 self._confirm(event, row)
                 continue
-            if isinstance(event, TurnStarted) and not self.ledger.close_replayed():
+            if type(event) is TurnStarted and not self.ledger.close_replayed():
                 raise self._differs(row, event)
             self._take(event)
         if not self.ledger.close_replayed():
@@ -226,7 +226,7 @@ class Run(Desk):
         actions = self.ledger.close()
         self.count += len(actions)
         for action in actions:
-            if isinstance(action, UNCONFIRMED):
+            if type(action) in UNCONFIRMED:
                 self.count -= 1
         if self._end is not None:
             self.count -= 1
@@ -376,9 +376,10 @@ def _has_empty_turn(past: Sequence[HistoryEvent], new: Sequence[HistoryEvent]) -
         return True
     after_start = False
     for event in past:
-        if after_start and isinstance(event, (TurnStarted, *CONFIRMATIONS)):
+        kind = type(event)
+        if after_start and (kind is TurnStarted or kind in CONFIRMATIONS):
             return True
-        after_start = isinstance(event, TurnStarted)
+        after_start = kind is TurnStarted
     return False
 
 

@@ -95,7 +95,7 @@ class Ledger:
     def _open(self) -> Iterator[tuple[int, Action]]:
         for at in range(self._checked, len(self._actions)):
             action = self._actions[at]
-            if action is not None and not isinstance(action, UNCONFIRMED):
+            if action is not None and type(action) not in UNCONFIRMED:
                 yield at, action
 
     def _confirm_owed(self, event: HistoryEvent) -> bool:

@@ -287,7 +287,7 @@ def _report(run: Run, context: dict[str, Any]) -> None:
 
 def fill_answer(done: pb.ActivityDone, token: int, event: ActivityCompleted | ActivityFailed) -> None:
     done.token = token
-    if isinstance(event, ActivityFailed):
+    if not isinstance(event, ActivityCompleted):
         set_failure(done.failure, event.failure)
     elif event.result is not None:
         done.result = event.result
