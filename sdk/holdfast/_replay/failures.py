@@ -12,7 +12,8 @@ from holdfast.errors import NonRetryable, NotAllowedInWorkflow, RemoteFailure
 from holdfast_proto.history import Failure
 from holdfast_proto.v1 import history_pb2 as pb
 
-_FOLDERS: Final = (str(PurePath(__file__).parents[1]), str(PurePath(asyncio.__file__).parent))
+_HERE: Final = PurePath(__file__).parents[1]
+_FOLDERS: Final = (str(_HERE), _HERE.name, str(PurePath(asyncio.__file__).parent))  # compiled code has only the name
 _OURS: Final = tuple(folder + separator for folder in _FOLDERS for separator in "/\\")
 _CAUSES_MAX: Final = 10  # of one error: deeper chains say nothing new
 _STACK_MAX: Final = 32_000  # characters: a traceback is read by people
