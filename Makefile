@@ -20,7 +20,7 @@ N         ?= 50000
 OUTAGES   := tests/integration/cluster/test_control.py tests/integration/cluster/test_storm.py tests/integration/crash/test_trouble.py
 START     ?= 0
 COMPILED  := $(VENV)-compiled
-HOT       := tests/unit/kit tests/unit/proto tests/unit/sidecar tests/conformance tests/histories tests/simulation/test_seeds.py
+HOT       := tests/unit/kit tests/unit/proto tests/unit/sdk tests/unit/sidecar tests/conformance tests/histories tests/simulation/test_seeds.py
 LOCK      := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
 
 .DEFAULT_GOAL := help
@@ -107,6 +107,7 @@ $(COMPILED)/.installed: $(INSTALLED) deploy/wheel.py $(shell find proto kit sdk 
 
 test-compiled: compiled ## Run the tests of what is compiled on the compiled wheel
 	$(COMPILED)/bin/pytest $(HOT) --numprocesses $(PARALLEL) --dist worksteal
+	$(COMPILED)/bin/pytest tests/integration/sdk
 
 bench: compiled ## Measure one sidecar with one app, both as the compiled wheel brings them
 	$(COMPILED)/bin/python -m bench
