@@ -1,7 +1,8 @@
 """Makes the wheel. With HOLDFAST_COMPILE=1 the rooms that `compiled` names in pyproject.toml become machine code.
 
-They are the same modules, compiled by mypyc from the types that the checks demand anyway; the Python files go along and
-are what a traceback shows. Without the variable, and in an environment where the code is edited, nothing is compiled.
+They are the same modules, compiled by mypyc from the types that the checks demand anyway. The Python files go along: a
+traceback names their lines, though it shows neither their text nor the folder above the package. Without the variable,
+and in an environment where the code is edited, nothing is compiled.
 It needs a C compiler, and mypy and setuptools in the environment that builds.
 """
 
