@@ -23,7 +23,8 @@ import sys
 from mypyc.build import mypycify
 from setuptools import setup
 
-modules = mypycify(["--config-file=mypy.ini", *sys.argv[1:]], group_name="holdfast", multi_file=True, opt_level="3", debug_level="0")
+options = {"group_name": "holdfast", "multi_file": True, "opt_level": "3", "debug_level": "0"}
+modules = mypycify(["--config-file=mypy.ini", *sys.argv[1:]], **options)
 setup(name="holdfast", packages=[], ext_modules=modules, script_args=["--quiet", "build_ext", "--inplace"])
 """
 _CONFIG = "[mypy]\nfollow_imports = silent\nexplicit_package_bases = true\nignore_missing_imports = true\n"
