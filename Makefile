@@ -17,14 +17,13 @@ PARALLEL  ?= 2
 PYTEST    := $(BIN)/pytest
 FAST      := $(wildcard tests/unit tests/support tests/conformance tests/histories tests/simulation)
 N         ?= 50000
-OUTAGES   := tests/integration/cluster/test_control.py tests/integration/cluster/test_storm.py tests/integration/crash/test_trouble.py
 START     ?= 0
 COMPILED  := $(VENV)-compiled
 HOT       := tests/unit/kit tests/unit/proto tests/unit/sdk tests/unit/sidecar tests/conformance tests/histories tests/simulation/test_seeds.py
 LOCK      := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock compiled test-compiled bench bench-cluster simulate crash outages chaos idle build clean
+.PHONY: help run env client-envs test integration check lint types imports proto proto-is-current format lock compiled test-compiled bench bench-cluster simulate crash chaos idle build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,7 +52,7 @@ test: env client-envs ## Run all tests; those of stores and placement use real s
 	@$(MAKE) --no-print-directory integration
 
 integration: env client-envs ## Run only the tests with whole processes
-	$(if $(wildcard tests/integration/*.py tests/integration/*/*.py),$(PYTEST) tests/integration $(OUTAGES:%=--ignore=%),@echo "no integration tests here")
+	$(if $(wildcard tests/integration/*.py tests/integration/*/*.py),$(PYTEST) tests/integration,@echo "no integration tests here")
 
 check: lint types imports proto-is-current ## Everything but tests that must be green before a commit
 
@@ -120,9 +119,6 @@ simulate: env ## Run N simulated worlds, each from its own seed (N=50000, START=
 
 crash: env ## Kill sidecar, app and store at random instants, at full size (STORE=sqlite, SEED=1)
 	$(BIN)/python -m tests.integration.crash $(if $(STORE),--store $(STORE)) $(if $(SEED),--seed $(SEED))
-
-outages: env ## Take placement, etcd, stores and links away at chosen moments: ten minutes and more on two cores
-	$(PYTEST) $(OUTAGES)
 
 chaos: env ## Torment a whole cluster, processes and links, at full size (STORE=redis, SEED=1, SECONDS=600, INSTANCES=20000)
 	$(BIN)/python -m tests.integration.cluster.chaos --seconds $(or $(SECONDS),600) --instances $(or $(INSTANCES),20000) $(if $(STORE),--store $(STORE)) $(if $(SEED),--seed $(SEED))

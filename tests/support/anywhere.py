@@ -44,7 +44,7 @@ class Anywhere:
                     return await self._clients[number].ask(asked)
             except TimeoutError:
                 self.moved += 1
-                if request.WhichOneof("kind") != "wait":  # which may take as long as its instance
+                if request.WhichOneof("kind") not in ("wait", "run"):  # which may take as long as its instance
                     self._avoided[number] = time.monotonic() + _AVOIDED_S
             except (SidecarUnavailable, LimitReached):
                 self.refused += 1

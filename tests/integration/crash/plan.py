@@ -47,6 +47,11 @@ class Planned:
     more: int = 0
 
     @property
+    def is_left_alone(self) -> bool:
+        """Nothing is done to it between its start and its end."""
+        return not (self.delay_s or self.events or self.pauses_s or self.terminate_s)
+
+    @property
     def instances(self) -> int:
         return 1 + len(self.others) + self.more
 
