@@ -77,7 +77,7 @@ async def test_an_activity_can_say_that_trying_again_does_not_help(app: App) -> 
 
 @holdfast.workflow
 async def until_deadline(ctx: Context, key: str) -> int:
-    return await ctx.call(Tries.flaky, key, 99, retry=Retry(first=0.05, factor=1, deadline=0.2))
+    return await ctx.call(Tries.flaky, key, 99, retry=Retry(first=0.25, factor=1, deadline=1.0))
 
 
 async def test_no_try_begins_after_the_deadline(app: App) -> None:
