@@ -1,10 +1,10 @@
 """What the leader should write next. Pure: any replica comes to the same answer from the same view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast_placement.assignment import assign
 from holdfast_placement.keys import TablePlace
-from holdfast_placement.table import AppKey, Host, Table, empty, moved
+from holdfast_placement.table import AppKey, Host, Table, empty, moved, serving
 from holdfast_placement.view import View
 
 
@@ -14,7 +14,7 @@ class Situation:
 
     app: AppKey
     partitions: int
-    hosts: tuple[Host, ...]  # that serve, sorted
+    hosts: tuple[Host, ...]  # sorted; guests, too
     table: Table | None
     table_revision: int  # what etcd must still say when the next table is written; 0: there is none
     floor: int
@@ -46,7 +46,7 @@ def situation(view: View, app: AppKey) -> Situation | None:
     return Situation(
         app=app,
         partitions=partitions,
-        hosts=tuple(sorted(member.value.host for member in members if member.value.serving)),
+        hosts=tuple(sorted(replace(each.value.host, is_guest=not each.value.serving) for each in members)),
         table=table,
         table_revision=stored.mod_revision if stored else view.unreadable.get(TablePlace(app), 0),
         floor=view.floors.get(app, 0),
@@ -63,9 +63,9 @@ def next_table(now: Situation) -> Table:
     table = now.table or empty(now.app, now.partitions)
     owners = assign(
         now.partitions,
-        {host.id for host in now.hosts},
+        serving(now.hosts),
         current=[row.host for row in table.rows],
-        settled={host.id for host in table.hosts},
+        settled=serving(table.hosts),
     )
     version = max(table.version, now.floor, now.version_seen) + 1
     return moved(table, now.hosts, owners=owners, version=version, floor=now.floor)

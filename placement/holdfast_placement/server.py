@@ -30,7 +30,7 @@ from holdfast_placement.members import Members, Registration
 from holdfast_placement.mirror import Mirror
 from holdfast_placement.session import Session, Stream, parse, refusal
 from holdfast_placement.stats import Move, Stats
-from holdfast_placement.table import AppKey, Table, empty, moves
+from holdfast_placement.table import AppKey, Table, empty, moves, serving
 from holdfast_proto.v1 import placement_pb2 as pb
 
 _log = logging.getLogger(__name__)
@@ -316,7 +316,7 @@ def _names(context: "grpc.aio.ServicerContext[bytes, bytes]") -> Iterable[str]:
 
 
 def _move(old: Table, new: Table, at_ms: int) -> Move:
-    before, after = {host.id for host in old.hosts}, {host.id for host in new.hosts}
+    before, after = serving(old.hosts), serving(new.hosts)
     return Move(
         at_ms, new.app, new.version, tuple(sorted(after - before)), tuple(sorted(before - after)), moves(old, new)
     )

@@ -49,5 +49,7 @@ class Stats:
         self.compute_seconds += seconds
 
     def moved(self, move: Move) -> None:
-        self.moves.append(move)
-        self.partitions_moved += move.partitions
+        """A table that only tells of a guest moves nothing."""
+        if move.joined or move.left or move.counts:
+            self.moves.append(move)
+            self.partitions_moved += move.partitions

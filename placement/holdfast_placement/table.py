@@ -25,12 +25,16 @@ class AppKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Host:
-    """A sidecar. `incarnation` is new for every process, so a restarted host is another owner under the same id."""
+    """A sidecar. `incarnation` is new for every process, so a restarted host is another owner under the same id.
+
+    A guest owns nothing: it has no worker, or is about to leave. The others talk with it all the same.
+    """
 
     id: str
     address: str
     incarnation: str
     capabilities: tuple[str, ...] = ()
+    is_guest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ class Table:
             if row.host is not None:
                 loads[row.host] += 1
         return loads
+
+
+def serving(hosts: Iterable[Host]) -> set[str]:
+    """Ids of those that take partitions."""
+    return {host.id for host in hosts if not host.is_guest}
 
 
 def partition_of(instance_id: str, partitions: int) -> int:
@@ -167,11 +176,17 @@ def patched(table: Table, message: pb.Diff) -> Table:
 
 
 def encode_host(host: Host) -> pb.Host:
-    return pb.Host(id=host.id, address=host.address, incarnation=host.incarnation, capabilities=list(host.capabilities))
+    return pb.Host(
+        id=host.id,
+        address=host.address,
+        incarnation=host.incarnation,
+        capabilities=list(host.capabilities),
+        is_guest=host.is_guest,
+    )
 
 
 def decode_host(message: pb.Host) -> Host:
-    return Host(message.id, message.address, message.incarnation, tuple(message.capabilities))
+    return Host(message.id, message.address, message.incarnation, tuple(message.capabilities), message.is_guest)
 
 
 def _patched_hosts(table: Table, message: pb.Diff) -> tuple[Host, ...]:
@@ -197,7 +212,7 @@ def _row(app: AppKey, hosts: Sequence[Host], owner: int, epoch: int) -> Row:
 
 def _problem(table: Table) -> str | None:
     ids = [host.id for host in table.hosts]
-    known = {None, *ids}
+    known = {None, *serving(table.hosts)}
     if table.partitions < 1:
         return f"expected at least 1 partition, found {table.partitions}"
     if len(table.rows) != table.partitions:
@@ -205,5 +220,5 @@ def _problem(table: Table) -> str | None:
     if any(left >= right for left, right in pairwise(ids)):
         return "expected hosts sorted by id, each once"
     if any(row.host not in known or row.epoch > table.version for row in table.rows):
-        return "a row names an unknown host or an epoch above the version"
+        return "a row names an unknown host, a guest, or an epoch above the version"
     return None

@@ -121,16 +121,18 @@ class HeartbeatAck(_message.Message):
     def __init__(self, seq: _Optional[int] = ..., etcd_silence_ms: _Optional[int] = ...) -> None: ...
 
 class Host(_message.Message):
-    __slots__ = ("id", "address", "incarnation", "capabilities")
+    __slots__ = ("id", "address", "incarnation", "capabilities", "is_guest")
     ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    IS_GUEST_FIELD_NUMBER: _ClassVar[int]
     id: str
     address: str
     incarnation: str
     capabilities: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+    is_guest: bool
+    def __init__(self, id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., is_guest: bool = ...) -> None: ...
 
 class Table(_message.Message):
     __slots__ = ("namespace", "app_id", "version", "partitions", "hosts", "owners", "epochs")

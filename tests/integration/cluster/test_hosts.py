@@ -92,14 +92,16 @@ def test_a_fourth_sidecar_takes_its_share_and_nothing_fails(tmp_path: Path) -> N
         assert "; 0 requests had to be repeated" in cluster.client.output()
 
 
-def test_a_sidecar_whose_worker_has_gone_gives_its_partitions_to_the_others(tmp_path: Path) -> None:
-    with Cluster(tmp_path, span_s=8.0) as cluster:
+def test_a_sidecar_whose_worker_has_gone_gives_up_its_partitions_and_serves_its_clients_on(tmp_path: Path) -> None:
+    with Cluster(tmp_path, span_s=12.0) as cluster:
         cluster.begin()
         time.sleep(1.0)
         with cluster.disturbing("worker"):
-            cluster.apps[2].close()
-            wait_until(lambda: cluster.hosts[2].owned == 0, "no partition left without a worker")
-            cluster.wait_owned(*cluster.hosts[:2])
-            cluster.apps[2].start()
+            cluster.apps[0].close()
+            wait_until(lambda: cluster.hosts[0].owned == 0, "no partition left without a worker")
+            cluster.wait_owned(*cluster.hosts[1:])
+            cluster.complete_more()  # at the one without a worker, too
+            cluster.apps[0].start()
             cluster.wait_owned()
         assert cluster.verdict() == []
+        assert "; 0 requests had to be repeated" in cluster.client.output()

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 
 from holdfast_placement.groups import ungrouped
-from holdfast_placement.table import AppKey, Table, decode, patched
+from holdfast_placement.table import AppKey, Table, decode, patched, serving
 from holdfast_proto.v1 import placement_pb2 as pb
 
 METHOD = "/holdfast.placement.v1.Placement/Connect"
@@ -107,10 +107,8 @@ class Sidecar:
         await self.until(lambda: self.table is not None and all(row.epoch > floor for row in self.table.rows))
 
     async def until_hosts(self, *ids: str, within: float = DEADLINE_S) -> None:
-        """The table names exactly these hosts."""
-        await self.until(
-            lambda: self.table is not None and [host.id for host in self.table.hosts] == sorted(ids), within=within
-        )
+        """The table has exactly these hosts that serve."""
+        await self.until(lambda: self.table is not None and serving(self.table.hosts) == set(ids), within=within)
 
     def hello(self) -> pb.Hello:
         return pb.Hello(

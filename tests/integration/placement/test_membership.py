@@ -66,15 +66,17 @@ async def test_the_first_host_gets_everything_and_a_second_its_share(
     assert b.tables >= 1
 
 
-async def test_a_host_that_does_not_serve_sees_the_table_and_owns_nothing(
+async def test_a_host_that_does_not_serve_is_a_guest_in_the_table_and_owns_nothing(
     replica: Replica, fleet: Fleet, key: AppKey
 ) -> None:
     idle = fleet.start(Sidecar([replica.address], "idle", key, serving=False))
-    await idle.until(lambda: idle.table is not None)
-    assert (idle.table and idle.table.version, idle.owned) == (0, {})
+    await idle.until(lambda: idle.table is not None and bool(idle.table.hosts))
+    assert idle.owned == {}
     a = fleet.start(Sidecar([replica.address], "a", key))
     await idle.until_hosts("a")
     await a.until(lambda: len(a.owned) == 64)
+    assert a.table is not None
+    assert [(host.id, host.is_guest) for host in a.table.hosts] == [("a", False), ("idle", True)]
     await idle.say(serve=pb.Serve())
     await a.until_hosts("a", "idle")
     await idle.until(lambda: len(idle.owned) > 20)

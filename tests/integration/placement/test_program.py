@@ -15,8 +15,9 @@ import pytest
 from holdfast_placement.table import AppKey
 from holdfast_proto.v1 import placement_pb2 as pb
 from tests.integration.placement.client import METHOD, Sidecar
-from tests.integration.placement.replicas import Replicas
+from tests.integration.placement.replicas import Replica, Replicas
 from tests.support.etcd import Etcd
+from tests.support.procs import wait_until
 
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
@@ -104,17 +105,24 @@ async def test_a_table_reaches_500_sidecars_quickly(etcd_server: Etcd) -> None:
     key = AppKey("default", "many")
     with Replicas(etcd_server.endpoints, settings={"etcd_prefix": "/many", "lease": "60s"}) as replicas:
         async with AsyncExitStack() as stack:
-            channels = [grpc.aio.insecure_channel(replicas[0].address, options=OWN_CONNECTION) for _ in range(501)]
+            channels = [grpc.aio.insecure_channel(replicas[0].address, options=OWN_CONNECTION) for _ in range(502)]
             for channel in channels:
                 await stack.enter_async_context(channel)
-            ears = [Ear(channel, f"s{number:03}", key) for number, channel in enumerate(channels)]
-            for ear in ears[:500]:
+            ears = [Ear(channel, f"s{number:03}", key) for number, channel in enumerate(channels[:500])]
+            for ear in ears:
                 await ear.say(pb.FromHost(hello=ear.hello(serving=ear is ears[0])))
-            await every(ears[:500], lambda ear: ear.until("s000"))
-            started = time.monotonic()
-            await ears[500].say(pb.FromHost(hello=ears[500].hello(serving=True)))
-            await every(ears[:500], lambda ear: ear.until("s500"))
-    heard = [ear.heard_at for ear in ears[:500]]
+
+            async def join(number: int, *, serving: bool) -> float:
+                await asyncio.to_thread(wait_until, lambda: members(replicas[0]) == number, "all joined")
+                newcomer = Ear(channels[number], f"s{number}", key)
+                began = time.monotonic()
+                await newcomer.say(pb.FromHost(hello=newcomer.hello(serving=serving)))
+                await every(ears, lambda ear: ear.until(f"s{number}"))
+                return began
+
+            await join(500, serving=False)  # whoever has heard of it has nothing older left to hear
+            started = await join(501, serving=True)
+    heard = [ear.heard_at for ear in ears]
     print(
         f"500 sidecars: {(max(heard) - min(heard)) * 1000:.0f} ms from the first to the last, "
         f"{(max(heard) - started) * 1000:.0f} ms from the join on"
@@ -144,6 +152,10 @@ class Ear:
             while f"{host_id}:7000".encode() not in await self._call.read():
                 continue
         self.heard_at = time.monotonic()
+
+
+def members(replica: Replica) -> int:
+    return sum(len(app["hosts"]) for app in replica.state()["apps"])
 
 
 async def every(ears: list[Ear], what: Callable[[Ear], Coroutine[None, None, None]]) -> None:

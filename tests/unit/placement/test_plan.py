@@ -34,10 +34,24 @@ def member(name: str, *, serving: bool = True) -> Member:
     return Member(APP, Host(name, f"{name}:1", "1"), serving, "p1", 0)
 
 
-def test_only_serving_hosts_take_part() -> None:
+def test_a_host_that_does_not_serve_is_told_to_the_others_and_owns_nothing() -> None:
     now = situation(view_of(member("a"), member("b", serving=False)), APP)
     assert now is not None
-    assert now.hosts == hosts("a")
+    assert [(host.id, host.is_guest) for host in now.hosts] == [("a", False), ("b", True)]
+    assert {row.host for row in next_table(now).rows} == {"a"}
+
+
+def test_a_guest_that_begins_to_serve_is_a_newcomer_then() -> None:
+    as_guest = situation(view_of(member("a"), member("b", serving=False)), APP)
+    assert as_guest is not None
+    before = next_table(as_guest)
+    now = situation(view_of(member("a"), member("b")), APP)
+    assert now is not None
+    now = replace(now, table=before)
+    assert now.is_due
+    after = next_table(now)
+    assert after.loads() == next_table(replace(now, table=replace(before, hosts=hosts("a")))).loads()
+    assert after.loads()["b"] > 0
 
 
 def test_an_app_that_starts_from_nothing_starts_above_the_revision() -> None:
