@@ -171,8 +171,8 @@ async def _counted(made: Fleet) -> Values:
 ALONE = Shape(sidecars=1, placements=1, alone=True, workers=1)
 COSTS: Mapping[str, Shape] = {
     "cost-single": ALONE,
-    "cost-3-by-hash": Shape(),
-    "cost-3-local-first": Shape(local_first=True),
+    "cost-3": Shape(),
+    "cost-3-by-hash": Shape(activities="by-hash"),
 }
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -227,7 +227,7 @@ def _compared(costs: Mapping[str, float]) -> list[str]:
     lines = list[str]()
     for suffix in ("", "-busy"):
         single = costs.get(f"cost-single{suffix}", 0.0)
-        for name in ("cost-3-by-hash", "cost-3-local-first"):
+        for name in ("cost-3", "cost-3-by-hash"):
             cost = costs.get(name + suffix, 0.0)
             if single and cost:
                 lines.append(f"{name}{suffix}: {single / cost:.0%} of a single sidecar's steps per CPU second")

@@ -47,7 +47,7 @@ class Shape:
     placements: int = 3
     etcds: int = 1
     lease: str = "3s"
-    local_first: bool = False
+    activities: str = "auto"
     alone: bool = False  # one sidecar without placement, on the same kind of store
     workers: int = 3  # how many of the sidecars have one at first
 
@@ -207,9 +207,7 @@ def _shaped(part: Part, shape: Shape) -> Part:
     """A warm machine writes no logs that nobody reads."""
     if not part.name.startswith("sidecar"):
         return part
-    changed = {"HOLDFAST_LOG_LEVEL": "warning"}
-    if shape.local_first:
-        changed["HOLDFAST_PLACEMENT_LOCAL_FIRST"] = "true"
+    changed = {"HOLDFAST_LOG_LEVEL": "warning", "HOLDFAST_PLACEMENT_ACTIVITIES": shape.activities}
     if shape.alone:
         changed["HOLDFAST_PLACEMENT_ADDRESSES"] = ""
     return replace(part, environ={**part.environ, **changed})

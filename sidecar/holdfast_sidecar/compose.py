@@ -124,9 +124,10 @@ class Sidecar:
                     self._tell_ready()
                     await lifetime.stopping()
                     fronts.health.is_draining = True
+                    deadline = clock.monotonic() + config.drain_limit.total_seconds()
                     if member is not None:
-                        await member.node.leave()
-                    await drain(host, fronts.services, clock, limit=config.drain_limit.total_seconds())
+                        await member.node.leave(config.drain_limit.total_seconds())
+                    await drain(host, fronts.services, clock, limit=deadline - clock.monotonic())
                 router.stop()
                 await committer
 
@@ -252,7 +253,7 @@ def make_member(config: Config, host: Host) -> Member:
         placement=placement.addresses,
         placement_channel=Channels(watcher),
         dial=Dialer(watcher, server_name=host_name(me.app)),
-        is_local_first=placement.local_first,
+        rule=placement.activities,
         identity=identity or (lambda _: None),
     )
     address, port = placement.peer_bind, placement.peer_port

@@ -87,7 +87,9 @@ class PlacementConfig:
     peer_bind: str = "127.0.0.1"
     peer_address: str = ""  # host:port that the others are told; empty: peer_bind and peer_port
     trust_domain: str = "holdfast.local"  # whose certificates are talked to, with TLS
-    local_first: bool = False  # run activities where their workflow runs while a worker there has a free slot
+    # Which sidecar runs an activity: the owner of its own id; the one of its workflow while a worker there has a free
+    # slot; or the latter if nothing else of its workflow runs, else the former.
+    activities: Literal["auto", "by-hash", "local-first"] = "auto"
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_authority: Path | None = None

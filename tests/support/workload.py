@@ -109,6 +109,13 @@ async def book(what: str) -> str:
 
 
 @holdfast.activity
+async def ponder(seconds: float) -> float:
+    _noted()
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+@holdfast.activity
 async def cancel(what: str) -> None:
     _noted()
 
@@ -147,6 +154,14 @@ async def chain(ctx: holdfast.Context, order: Sum) -> int:
 @holdfast.workflow
 async def fan(ctx: holdfast.Context, order: Sum) -> int:
     return sum(await asyncio.gather(*(ctx.call(mix, order.seed, salt) for salt in range(order.count))))
+
+
+@holdfast.workflow
+async def slow(ctx: holdfast.Context, seconds: list[float]) -> float:
+    """One that runs alone, and several at once."""
+    return await ctx.call(ponder, seconds[0]) + sum(
+        await asyncio.gather(*(ctx.call(ponder, each) for each in seconds[1:]))
+    )
 
 
 @holdfast.workflow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from holdfast_kit.clock import Clock
 from holdfast_proto.codec import encode_event
@@ -37,10 +37,22 @@ class ActivityHost:
     def __len__(self) -> int:
         return len(self._tasks)
 
+    def known(self) -> Iterable[Key]:
+        """What waits or runs here, and what is answered, but not durably."""
+        return (*self._tasks, *self._answering)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a worker is at something, or an answer on its way."""
+        return bool(self._answering) or self._pool.running_activities > 0
+
+    def knows(self, key: Key) -> bool:
+        return key in self._tasks or key in self._answering
+
     def run(self, order: RunActivity) -> None:
         """A second order for what is queued or running here changes nothing."""
         key = (order.instance_id, order.execution_id, order.row)
-        if key in self._tasks or key in self._answering:
+        if self.knows(key):
             return
         self._tasks[key] = task = ActivityTask(order, self.answer)
         options = task.event.options
@@ -61,6 +73,14 @@ class ActivityHost:
         else:
             self._pool.withdraw_activity(task, CancelReason.REQUESTED)
             self._fail(task, "ActivityCanceled", f"activity {task.event.name!r}: canceled before it ran")
+
+    def drop_waiting(self) -> Sequence[Key]:
+        """Forgets what no worker has begun: others have room for it."""
+        waiting = {key: task for key, task in self._tasks.items() if not task.token}
+        for task in waiting.values():
+            self.finish(task)
+            self._pool.withdraw_activity(task, CancelReason.REQUESTED)
+        return tuple(waiting)
 
     def answer(self, task: ActivityTask, event: bytes, reply: Reply) -> None:
         """Brings an answer to the workflow; an order to run it again changes nothing until that has it."""

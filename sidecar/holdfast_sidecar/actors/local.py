@@ -38,7 +38,7 @@ class LocalRouter:
 
         self._host.post(message, replied)
 
-    def run_activity(self, order: RunActivity) -> None:
+    def run_activity(self, order: RunActivity, *, is_alone: bool = False, is_again: bool = False) -> None:
         self._host.activities.run(order)
 
     def stop_activity(self, order: StopActivity) -> None:

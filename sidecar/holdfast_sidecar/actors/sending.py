@@ -34,12 +34,21 @@ class Sending:
     def __len__(self) -> int:
         return len(self._in_flight)
 
-    def send_all(self, router: Router, orders: Sequence[Order], instance: Instance | None, on_sent: Sent) -> None:
-        """What a commit ordered, once it is durable."""
+    def send_all(
+        self,
+        router: Router,
+        orders: Sequence[Order],
+        instance: Instance | None,
+        on_sent: Sent,
+        *,
+        is_again: bool = False,
+    ) -> None:
+        """What a commit ordered, once it is durable. `is_again`: what may have been sent before."""
+        is_alone = instance is not None and len(instance.open.activities) == 1
         for order in orders:
             match order:
                 case RunActivity():
-                    router.run_activity(order)
+                    router.run_activity(order, is_alone=is_alone, is_again=is_again)
                 case StopActivity():
                     router.stop_activity(order)
                 case Send():

@@ -252,7 +252,7 @@ class WorkflowActor:
         host = self._host
         if self._recovers:
             self._recovers = False
-            self._send_all(recover(instance))
+            self._send_all(recover(instance), is_again=True)
             for name in list(instance.outbox):
                 self._resend(instance, name)
         if self._doubts:
@@ -474,8 +474,8 @@ class WorkflowActor:
 
     # -- orders ----------------------------------------------------------------------------------------------------
 
-    def _send_all(self, orders: Sequence[Order]) -> None:
-        self._sending.send_all(self._host.router, orders, self._instance, self._sent)
+    def _send_all(self, orders: Sequence[Order], *, is_again: bool = False) -> None:
+        self._sending.send_all(self._host.router, orders, self._instance, self._sent, is_again=is_again)
 
     def _sent(self, order: Send, era: str, error: HoldfastError | None) -> None:
         instance = self._instance

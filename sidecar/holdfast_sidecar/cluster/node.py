@@ -1,8 +1,8 @@
 """A host as a member of a cluster: placement's word, ownership, links to peers and routing, put together.
 
 worker connects -> Serve -> table -> Ownership: fence, serve    (Router and Links follow the same table)
-last worker gone for a while -> Leaving -> table without us -> released
-leave(): no new turns -> turns in flight end -> Leaving -> table without us -> Leave
+last worker gone for a while -> Leaving -> guest in the table -> released
+leave(): no new turns -> turns in flight end -> Leaving -> guest in the table -> activities at workers end -> Leave
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.cluster.links import Links
 from holdfast_sidecar.cluster.ownership import Ownership
 from holdfast_sidecar.cluster.placement_stream import Channel, Me, PlacementStream
-from holdfast_sidecar.cluster.router import ClusterRouter
+from holdfast_sidecar.cluster.router import ClusterRouter, Rule
 from holdfast_sidecar.cluster.wire import Dial
 from holdfast_sidecar.core.state import View
 from holdfast_sidecar.stores.contract import StoreError
@@ -40,7 +40,7 @@ class ClusterNode:
         placement: Sequence[str],
         placement_channel: Channel,
         dial: Dial,
-        is_local_first: bool = False,
+        rule: Rule = "auto",
         identity: Callable[[Sequence[str]], str | None] = lambda _: None,
     ) -> None:
         self._host = host
@@ -48,9 +48,7 @@ class ClusterNode:
         self._look_wake = asyncio.Event()
         self._grace: Handle | None = None
         table = empty(me.app, me.partitions)
-        self.router = ClusterRouter(
-            host, host_id=me.host_id, table=table, is_local_first=is_local_first, look=self._look
-        )
+        self.router = ClusterRouter(host, host_id=me.host_id, table=table, rule=rule, look=self._look)
         host.router = self.router
         self.links = Links(
             me,
@@ -81,7 +79,7 @@ class ClusterNode:
         host.on_lost = self.ownership.lost
         host.pause(is_paused=True)
         self._hears_placement = self._has_heard = self._is_leaving = False
-        self.router.on_trust_changed = self._consider_pause
+        self.router.on_peer_changed = self._consider_pause
         host.on_worker = self._worker_came
         host.pool.on_disconnect = self._worker_went
 
@@ -93,16 +91,26 @@ class ClusterNode:
             group.create_task(self._look_for_ever(), name="looks"),
         ]
 
-    async def leave(self) -> None:
-        """Hands everything over, so that the others need not wait for a lease to end."""
+    async def leave(self, limit: float) -> None:
+        """Hands everything over, so that the others need not wait for a lease to end. What is at workers then may end
+        within `limit` seconds: the others leave it to us while we are there."""
         host, clock = self._host, self._host.clock
         self._is_leaving = True
         host.pause(is_paused=True)
         await self._until(lambda: not host.pool.running_turns, TURN_LIMIT)
         self.stream.give_up_partitions()
         handed_over = await self._until(lambda: not self.ownership.owned, HANDOVER_LIMIT)
+        await self._until(lambda: not host.activities.is_at_work, limit)
         left = await self.stream.leave(1.0)
-        _log.info("left the cluster", extra={"handed_over": handed_over, "said_goodbye": left, "at": clock.now_ns()})
+        _log.info(
+            "left the cluster",
+            extra={
+                "handed_over": handed_over,
+                "said_goodbye": left,
+                "activities_left": len(host.activities),
+                "at": clock.now_ns(),
+            },
+        )
 
     async def _until(self, met: Callable[[], bool], limit: float) -> bool:
         until = self._host.clock.monotonic() + limit
@@ -121,6 +129,7 @@ class ClusterNode:
         """First who owns what, then who is there: what a host that left was doing is placed by the new table."""
         self.router.use(table)
         self.links.use(table)
+        self.router.wait_for_word()
 
     def _disown(self) -> None:
         self.router.forget_activities(self._host.owns)

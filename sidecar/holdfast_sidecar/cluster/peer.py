@@ -11,7 +11,7 @@ open activities of the instances in memory, watches those of waiting clients; bo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from holdfast_sidecar.cluster.words import (
     StopOrder,
     Told,
     WatchOrder,
+    Which,
     error_of,
     refusal_of,
     weight_of_message,
@@ -52,7 +53,13 @@ class Local(Protocol):
 
     def watch_local(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]: ...
 
-    def peer_trust_changed(self) -> None: ...
+    def held_at(self, host_id: str, which: Which) -> None: ...
+
+    def returned_by(self, host_id: str, which: Which) -> None: ...
+
+    def peer_changed(self) -> None:
+        """It hears placement again, or no more; or it follows another table."""
+        ...
 
 
 class Peer:
@@ -60,6 +67,7 @@ class Peer:
         self.host_id = host_id
         self.is_connected = False
         self.hears_placement = True  # until it says otherwise
+        self.follows = -1  # the version of the table that it follows, and by which it has told us what it is at
         self._local = local
         self._wake = wake  # something waits to be sent
         self._numbers = count(1)
@@ -114,6 +122,19 @@ class Peer:
         self._outgoing.room().hears_placement = hears_placement
         self._wake()
 
+    def tell_held(self, held: Iterable[Which], *, follows: int) -> None:
+        """All activities of the peer's instances that it cannot know we are at, and then by which table."""
+        for which in held:
+            self._outgoing.room().held.append(which)
+        self._outgoing.room().applied = follows
+        self._wake()
+
+    def give_back(self, which: Which) -> None:
+        """Lost while there is no link."""
+        if self.is_connected:
+            self._outgoing.room().returned.append(which)
+            self._wake()
+
     # -- the link --------------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
@@ -123,6 +144,7 @@ class Peer:
         """The link is gone: nobody knows what was heard. Whoever asked is told so; the peer's watches end."""
         self.is_connected = False
         self.hears_placement = True
+        self.follows = -1
         self._outgoing.forget()
         asked, self._asked = self._asked, {}
         watching, self._watching = self._watching, {}
@@ -137,9 +159,10 @@ class Peer:
         return self._outgoing.next()
 
     def take(self, frame: Frame) -> None:
-        if frame.hears_placement is not None and frame.hears_placement is not self.hears_placement:
-            self.hears_placement = frame.hears_placement
-            self._local.peer_trust_changed()
+        for which in frame.held:
+            self._local.held_at(self.host_id, which)
+        if frame.applied is not None or frame.hears_placement is not None:
+            self._take_news(frame)
         for answer in frame.answers:
             reply = self._asked.pop(answer.number, None)
             if reply is not None:
@@ -160,6 +183,15 @@ class Peer:
             unwatch = self._watching.pop(number, None)
             if unwatch is not None:
                 unwatch()
+        for which in frame.returned:
+            self._local.returned_by(self.host_id, which)
+
+    def _take_news(self, frame: Frame) -> None:
+        follows = self.follows if frame.applied is None else frame.applied
+        hears = self.hears_placement if frame.hears_placement is None else frame.hears_placement
+        if (follows, hears) != (self.follows, self.hears_placement):
+            self.follows, self.hears_placement = follows, hears
+            self._local.peer_changed()
 
     def _answering(self, number: int) -> Reply:
         def reply(error: HoldfastError | None) -> None:

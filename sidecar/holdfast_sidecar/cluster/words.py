@@ -52,6 +52,14 @@ class StopOrder(Struct, frozen=True, array_like=True):
     has_ended: bool
 
 
+class Which(Struct, frozen=True, array_like=True):
+    """An activity, by what it is known as."""
+
+    instance_id: str
+    execution_id: str
+    row: int
+
+
 class WatchOrder(Struct, frozen=True, array_like=True):
     number: int
     instance_id: str
@@ -91,12 +99,15 @@ class Frame(Struct, omit_defaults=True):
     told: list[Told] = []
     hears_placement: bool | None = None  # None: unchanged
     refused: str | None = None  # instead of a greeting: why the caller is not talked to
+    held: list[Which] = []  # activities of instances that came to you, and that I am at
+    applied: int | None = None  # the version of the table that I follow; what is `held` by it was told before
+    returned: list[Which] = []  # ordered here, but no worker of mine will run it: ask another
 
     @property
     def items(self) -> int:
         """How much it carries."""
         orders = len(self.runs) + len(self.stops) + len(self.watches) + len(self.unwatches)
-        return len(self.messages) + len(self.answers) + len(self.told) + orders
+        return len(self.messages) + len(self.answers) + len(self.told) + orders + len(self.held) + len(self.returned)
 
 
 class BadFrame(ValueError):

@@ -47,14 +47,12 @@ def test_a_sidecar_that_leaves_hands_over_and_no_client_sees_it(tmp_path: Path) 
         for one in cluster.hosts[1:]:
             time.sleep(1.0)
             others = [host for host in cluster.hosts if host is not one]
-            with cluster.disturbing("leave"):
-                assert one.process.terminate() == 0
-                cluster.wait_owned(*others)
+            assert one.process.terminate() == 0
+            cluster.wait_owned(*others)
             [left] = one.logged("left the cluster")
             assert (left["handed_over"], left["said_goodbye"]) == (True, True)
-            with cluster.disturbing("join"):
-                one.start()
-                cluster.wait_owned()
+            one.start()
+            cluster.wait_owned()
         assert cluster.verdict() == []
         assert "; 0 requests had to be repeated" in cluster.client.output()
 
@@ -83,9 +81,8 @@ def test_a_fourth_sidecar_takes_its_share_and_nothing_fails(tmp_path: Path) -> N
         cluster.begin()
         before = cluster.shares()
         assert max(before.values()) <= 1.1 * PARTITIONS / 3 + 1
-        with cluster.disturbing("join"):
-            fourth = cluster.add_host()
-            cluster.wait_owned()
+        fourth = cluster.add_host()
+        cluster.wait_owned()
         assert fourth.owned == cluster.shares()[fourth.name] <= 0.3 * PARTITIONS
         assert sum(cluster.shares()[name] for name in before) == PARTITIONS - fourth.owned
         assert cluster.verdict() == []

@@ -12,6 +12,7 @@ from holdfast_sidecar.actors.engine import Asking, Engine
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.cluster.node import ClusterNode
 from holdfast_sidecar.cluster.placement_stream import Me
+from holdfast_sidecar.cluster.router import Rule
 from holdfast_sidecar.core.errors import Unavailable
 from holdfast_sidecar.core.limits import DEFAULT_LIMITS
 from holdfast_sidecar.stores.contract import Store
@@ -25,6 +26,8 @@ from tests.simulation.disk import Disk, Journal
 from tests.simulation.loop import NANOS
 from tests.simulation.process import BOUNDS, Weather
 from tests.simulation.worker import SimWorker
+
+DRAIN_LIMIT = 1.0
 
 
 class SimNode(ClusterNode):
@@ -49,6 +52,7 @@ class Cluster:
         network: Network,
         placement: Placement,
         rng: Random,
+        rule: Rule,
         weather: Weather,
         partitions: int,
         note: Callable[[str, str], None],
@@ -60,6 +64,7 @@ class Cluster:
         self.network = network
         self.placement = placement
         self.rng = rng
+        self.rule: Rule = rule
         self.weather = weather
         self.partitions = partitions
         self.note = note
@@ -110,6 +115,7 @@ class Member:
             placement=self._rng.sample(cluster.placement.addresses, 2),
             placement_channel=channels,
             dial=cluster.network.dialer_of(self.place),
+            rule=cluster.rule,
         )
         self.host.router = Witness(
             self.node.router, journal=cluster.journal, clock=self.clock, rng=self._rng, weather=cluster.weather
@@ -195,8 +201,8 @@ class Member:
             self._cluster.spawned(self.machine.spawn(self._leave()))
 
     async def _leave(self) -> None:
-        await self.node.leave()
-        await self.host.drain(1.0)
+        await self.node.leave(DRAIN_LIMIT)
+        await self.host.drain(DRAIN_LIMIT)
         self.host.release(tuple(self.host.owned))
         self.node.router.stop()
         self._cluster.loop.call_soon(self._gone, context=nobodys())

@@ -35,10 +35,10 @@ class Witness:
         else:
             router.send(message, reply)
 
-    def run_activity(self, order: RunActivity) -> None:
+    def run_activity(self, order: RunActivity, *, is_alone: bool = False, is_again: bool = False) -> None:
         if (order.instance_id, order.execution_id, order.row, order.data) not in self._journal.scheduled:
             raise Violation(f"{order.instance_id}: activity {order.event.seq} is sent before its schedule is durable")
-        self._router.run_activity(order)
+        self._router.run_activity(order, is_alone=is_alone, is_again=is_again)
 
     def stop_activity(self, order: StopActivity) -> None:
         self._router.stop_activity(order)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+from holdfast_sidecar.cluster.router import Rule
 from tests.simulation.climate import Sky, fair
 from tests.simulation.cluster import checker, disasters
 from tests.simulation.cluster.climate import Climate
@@ -21,6 +22,7 @@ from tests.simulation.process import Weather
 from tests.simulation.stage import Stage
 
 SETTLED_AFTER = 12.0  # seconds from the clear sky until leases, tables and links are as they should be
+RULES: tuple[Rule, ...] = ("auto", "by-hash", "local-first")
 ENOUGH = 2  # hosts that a cluster has in the end, at least
 HOST_IDS = "abcde"
 STORMY = Climate()
@@ -59,6 +61,7 @@ class ClusterWorld(Stage):
             network=self.network,
             placement=self.placement,
             rng=self.rng,
+            rule=RULES[seed % len(RULES)],
             weather=cast("Weather", self.sky),
             partitions=climate.partitions,
             note=self.note,

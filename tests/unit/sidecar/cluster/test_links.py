@@ -61,7 +61,7 @@ class Here:
         self.stream = Stream()
         host = Host(store=MemoryStore(), clock=self.clock, ids=SystemIds(), partitions=1, limits=Limits())
         table = moved(empty(_APP, 1), _HOSTS, owners=["a"], version=1)
-        self.router = ClusterRouter(host, host_id="b", table=table, is_local_first=False, look=lambda _id, _told: None)
+        self.router = ClusterRouter(host, host_id="b", table=table, rule="by-hash", look=lambda _id, _told: None)
         self.links = Links(
             Me(app=_APP, host_id="b", incarnation="1", address="127.0.0.1:2", partitions=1),
             local=self.router,

@@ -11,7 +11,7 @@ from holdfast_sidecar.actors.ports import Reply
 from holdfast_sidecar.actors.watchers import Watch
 from holdfast_sidecar.cluster.outgoing import ITEMS_MAX
 from holdfast_sidecar.cluster.peer import ASKED_MAX, Peer
-from holdfast_sidecar.cluster.words import RunOrder, StopOrder, decode_frame, encode_frame
+from holdfast_sidecar.cluster.words import RunOrder, StopOrder, Which, decode_frame, encode_frame
 from holdfast_sidecar.core.decision import RunActivity, StopActivity
 from holdfast_sidecar.core.errors import HoldfastError, Kind, NotOwner
 from holdfast_sidecar.core.messages import Message, Terminate
@@ -27,7 +27,9 @@ class Here:
         self.posted: list[tuple[Message, Reply]] = []
         self.runs: list[RunOrder] = []
         self.watches: dict[str, Watch] = {}
-        self.trust_changes = 0
+        self.changes = 0
+        self.held: list[tuple[str, Which]] = []
+        self.returned: list[tuple[str, Which]] = []
 
     def post(self, message: Message, reply: Reply) -> None:
         self.posted.append((message, reply))
@@ -45,8 +47,14 @@ class Here:
 
         return stop
 
-    def peer_trust_changed(self) -> None:
-        self.trust_changes += 1
+    def held_at(self, host_id: str, which: Which) -> None:
+        self.held.append((host_id, which))
+
+    def returned_by(self, host_id: str, which: Which) -> None:
+        self.returned.append((host_id, which))
+
+    def peer_changed(self) -> None:
+        self.changes += 1
 
 
 class Pair:
@@ -168,7 +176,7 @@ def test_a_change_of_trust_is_told_and_only_a_change(hears: bool) -> None:
     pair.near.tell_trust(hears_placement=hears)
     pair.carry()
     assert pair.far.hears_placement is hears
-    assert pair.there.trust_changes == (0 if hears else 1)
+    assert pair.there.changes == (0 if hears else 1)
 
 
 def test_a_peer_that_answers_too_little_is_asked_no_more() -> None:

@@ -32,7 +32,7 @@ class Pair:
         host = Host(store=MemoryStore(), clock=SystemClock(), ids=SystemIds(), partitions=1, limits=Limits())
         members = [Member("a", "127.0.0.1:1", "1"), Member("b", "127.0.0.1:2", "1")]
         table = moved(empty(AppKey("default", "app"), 1), members, owners=["b"], version=1)
-        self.router = ClusterRouter(host, host_id="a", table=table, is_local_first=False, look=lambda _id, _told: None)
+        self.router = ClusterRouter(host, host_id="a", table=table, rule="by-hash", look=lambda _id, _told: None)
         self.peer = Peer("b", self.router, wake=lambda: None)
         self.router.add_peer(self.peer)
         self.link()
