@@ -19,9 +19,7 @@ from holdfast_proto.history import (
 )
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.actors.incoming import Fused
-from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, Reply, TurnTask, no_reply
-from holdfast_sidecar.core.errors import HoldfastError
-from holdfast_sidecar.core.messages import ActivityAnswer
+from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, Reply, TurnTask
 from holdfast_sidecar.core.turn import TurnResult
 from tests.simulation.clock import SimClock
 from tests.simulation.disk import Journal, Violation, read
@@ -164,22 +162,13 @@ class SimWorker:
 
     def _fuse(self, task: ActivityTask, event: HistoryEvent, past: list[HistoryEvent], reply: Reply) -> None:
         """The next turn at once, on what this worker believes to be the history."""
-        self._host.activities.finish(task)
-        answer = ActivityAnswer(
-            instance_id=task.instance_id, execution_id=task.execution_id, row=task.row, event=encode_event(event)
-        )
+        answer = self._host.activities.close(task, encode_event(event))
         at = self._clock.now_ns()
         events = [*past, TurnStarted(at=at), event]
         self.forget(task.instance_id)
         result = play(events)
         self._remember(task.instance_id, task.execution_id, events, result.actions)
-
-        def replied(error: HoldfastError | None) -> None:
-            if error is not None:  # the step is lost, its result need not be
-                self._host.router.send(answer, no_reply)
-            reply(error)
-
-        self._host.post_fused(Fused(((answer, event),), at, len(past), result, self), replied)
+        self._host.post_fused(Fused(((answer, event),), at, len(past), result, self), reply)
 
     def _is_durable(self, task: ActivityTask, data: bytes) -> Reply:
         def replied(error: object) -> None:

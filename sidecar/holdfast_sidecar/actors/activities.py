@@ -31,8 +31,6 @@ class ActivityHost:
         self._tasks: dict[Key, ActivityTask] = {}
         self._answering: set[Key] = set()  # answered here, not durable at the workflow yet
         pool.on_activity_pushed = self._pushed
-        self.executed = 0
-        self.repeated = 0  # dispatches beyond the first of one task: allowed, but only after a failure
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -83,18 +81,24 @@ class ActivityHost:
         return tuple(waiting)
 
     def answer(self, task: ActivityTask, event: bytes, reply: Reply) -> None:
-        """Brings an answer to the workflow; an order to run it again changes nothing until that has it."""
-        key = (task.instance_id, task.execution_id, task.row)
-        self.finish(task)
-        self.executed += 1
-        self._answering.add(key)
+        self.bring_home(self.close(task, event), reply)
 
+    def close(self, task: ActivityTask, event: bytes) -> ActivityAnswer:
+        """Its worker is done with it. An order to run it again changes nothing until the workflow has the answer, which
+        the caller brings there or says that it `arrived`."""
+        self.finish(task)
+        self._answering.add((task.instance_id, task.execution_id, task.row))
+        return ActivityAnswer(instance_id=task.instance_id, execution_id=task.execution_id, row=task.row, event=event)
+
+    def bring_home(self, answer: ActivityAnswer, reply: Reply = no_reply) -> None:
         def replied(error: HoldfastError | None) -> None:
-            self._answering.discard(key)
+            self.arrived(answer)
             reply(error)
 
-        answer = ActivityAnswer(instance_id=task.instance_id, execution_id=task.execution_id, row=task.row, event=event)
         self._send(answer, replied)
+
+    def arrived(self, answer: ActivityAnswer) -> None:
+        self._answering.discard((answer.instance_id, answer.execution_id, answer.row))
 
     def finish(self, task: ActivityTask) -> None:
         self._cancel_bounds(task)
@@ -109,8 +113,6 @@ class ActivityHost:
             self._bound_heartbeats(task)
 
     def _pushed(self, task: ActivityTask) -> None:
-        if task.attempt > 1:
-            self.repeated += 1
         self._cancel_bounds(task)
         options = task.event.options
         if options is not None and options.start_to_close:

@@ -21,7 +21,7 @@ from holdfast_sidecar.actors.watchers import Watchers, has_come
 from holdfast_sidecar.actors.workflow import WorkflowActor
 from holdfast_sidecar.core import keys
 from holdfast_sidecar.core.decision import Decision
-from holdfast_sidecar.core.errors import NotOwner, Overloaded, Unavailable
+from holdfast_sidecar.core.errors import HoldfastError, NotOwner, Overloaded, Unavailable
 from holdfast_sidecar.core.limits import Limits
 from holdfast_sidecar.core.messages import Message
 from holdfast_sidecar.core.receive import Place
@@ -158,16 +158,24 @@ class Host:
         instance = None if actor is None else actor.instance
         return instance is not None and not has_come(instance.record.status, for_end=for_end)
 
-    def post_fused(self, fused: Fused, reply: Reply) -> None:
-        """Only useful on the owner; elsewhere the results travel alone and the worker's copy is stale."""
+    def post_fused(self, fused: Fused, reply: Reply = no_reply) -> None:
+        """A step that is refused is lost, its results need not be: they travel alone then."""
+
+        def replied(error: HoldfastError | None) -> None:
+            for answer, _ in fused.answers:
+                if error is None:
+                    self.activities.arrived(answer)
+                else:
+                    self.activities.bring_home(answer)
+            reply(error)
+
         instance_id = fused.answers[0][0].instance_id
         actor = self._actor(instance_id)
         if actor is None:
             fused.worker.forget(instance_id)
-            for answer, _ in fused.answers:
-                self.router.send(answer, reply)
+            replied(NotOwner(f"instance {instance_id!r}: not here any more"))
         else:
-            actor.post(fused, reply)
+            actor.post(fused, replied)
 
     def fire(self, reminder: Reminder) -> None:
         actor = self._actor(reminder.instance_id)

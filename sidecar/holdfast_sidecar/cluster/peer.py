@@ -47,7 +47,7 @@ class Local(Protocol):
 
     def post(self, message: Message, reply: Reply) -> None: ...
 
-    def run_order(self, order: RunOrder) -> None: ...
+    def run_order(self, host_id: str, order: RunOrder) -> None: ...
 
     def stop_order(self, order: StopOrder) -> None: ...
 
@@ -174,7 +174,7 @@ class Peer:
         for envelope in frame.messages:
             self._local.post(envelope.message, self._answering(envelope.number))
         for run in frame.runs:
-            self._local.run_order(run)
+            self._local.run_order(self.host_id, run)
         for stop in frame.stops:
             self._local.stop_order(stop)
         for order in frame.watches:

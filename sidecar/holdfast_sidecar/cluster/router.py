@@ -80,8 +80,6 @@ class ClusterRouter:
         self._watches: dict[int, _Watching] = {}
         self._next_watch = 0
         self._is_stopped = False
-        self.local_messages = 0
-        self.remote_messages = 0
 
     # -- who is where ----------------------------------------------------------------------------------------------
 
@@ -136,7 +134,7 @@ class ClusterRouter:
         before, self._table = self._table, table
         if self._is_guest(self._host_id):
             for key in self._host.activities.drop_waiting():
-                self._give_back(Which(*key))
+                self._give_back(self._owner(key[0]), key)
         self._tell_held(before)
         self._rewatch(lambda watching: watching.owner != self._owner(watching.instance_id))
 
@@ -226,14 +224,12 @@ class ClusterRouter:
     def _once(self, message: Message, reply: Reply) -> None:
         owner = self._owner(message.instance_id)
         if owner == self._host_id or self._host.owns(message.instance_id):
-            self.local_messages += 1
             self.post(message, reply)
             return
         peer = None if owner is None else self._peers.get(owner)
         if peer is None:
             reply(_nobody(message.instance_id, owner))
         else:
-            self.remote_messages += 1
             peer.ask(message, reply)
 
     # -- activities ------------------------------------------------------------------------------------------------
@@ -312,23 +308,26 @@ class ClusterRouter:
         self._unplaced.pop(key, None)
         self._held.pop(key, None)
 
-    def _give_back(self, which: Which) -> None:
-        owner = self._owner(which.instance_id)
-        peer = None if owner is None else self._peers.get(owner)
+    def _give_back(self, host_id: str | None, key: Key) -> None:
+        peer = None if host_id is None else self._peers.get(host_id)
         if peer is not None:
-            peer.give_back(which)
+            peer.give_back(Which(*key))
 
     # -- what peers ask of us --------------------------------------------------------------------------------------
 
     def post(self, message: Message, reply: Reply) -> None:
-        if isinstance(message, ActivityAnswer):
+        if isinstance(message, ActivityAnswer) and self._host.owns(message.instance_id):
             self._forget_activity((message.instance_id, message.execution_id, message.row))
         self._host.post(message, reply)
 
-    def run_order(self, order: RunOrder) -> None:
+    def run_order(self, host_id: str, order: RunOrder) -> None:
+        """Of the owner, as our table has it. The order of one before may have been overtaken by our word that we are at
+        nothing of the instance; whoever really owns it orders again."""
         key = (order.instance_id, order.execution_id, order.row)
-        if self._is_guest(self._host_id) and not self._host.activities.knows(key):
-            self._give_back(Which(*key))
+        if self._host.activities.knows(key):
+            return
+        if self._is_guest(self._host_id) or self._owner(order.instance_id) != host_id:
+            self._give_back(host_id, key)
             return
         event = decode_event(order.event)
         if isinstance(event, ActivityScheduled):

@@ -26,7 +26,6 @@ from holdfast_sidecar.actors.incoming import Fused
 from holdfast_sidecar.actors.ports import SAVE_AFTER, ActivityTask, CancelReason, TurnTask, no_reply
 from holdfast_sidecar.api.answers import Outcome, outcome_of
 from holdfast_sidecar.api.native.outbox import FRAME_BYTES_MAX, Outbox
-from holdfast_sidecar.core.errors import HoldfastError
 from holdfast_sidecar.core.messages import ActivityAnswer
 from holdfast_sidecar.core.turn import TurnResult
 
@@ -240,12 +239,8 @@ class NativeWorker:
         answers = list[tuple[ActivityAnswer, Outcome]]()
         for task, done in zip(ours, results, strict=True):
             self._pool.take_activity(done.token)
-            self._host.activities.finish(task)
             event = self._event(task, done)
-            answer = ActivityAnswer(
-                instance_id=task.instance_id, execution_id=task.execution_id, row=task.row, event=encode_event(event)
-            )
-            answers.append((answer, event))
+            answers.append((self._host.activities.close(task, encode_event(event)), event))
         self._post_fused(step, copy, answers)
 
     def _refuse_step(self, step: pb.FusedStep, runs: Iterable[tuple[str, str]]) -> None:
@@ -278,13 +273,7 @@ class NativeWorker:
             version_name=step.version_name if step.HasField("version_name") else None,
             dialect="native",
         )
-
-        def replied(error: HoldfastError | None) -> None:
-            if error is not None:  # the step is lost, its results need not be
-                for answer, _ in answers:
-                    self._host.router.send(answer, no_reply)
-
-        self._host.post_fused(Fused(tuple(answers), step.turn_time, step.based_on, result, self), replied)
+        self._host.post_fused(Fused(tuple(answers), step.turn_time, step.based_on, result, self))
 
     def _event(self, task: ActivityTask, done: pb.ActivityDone) -> Outcome:
         return outcome_of(

@@ -34,7 +34,7 @@ class Here:
     def post(self, message: Message, reply: Reply) -> None:
         self.posted.append((message, reply))
 
-    def run_order(self, order: RunOrder) -> None:
+    def run_order(self, host_id: str, order: RunOrder) -> None:
         self.runs.append(order)
 
     def stop_order(self, order: StopOrder) -> None: ...

@@ -299,14 +299,26 @@ def test_what_a_peer_was_at_runs_elsewhere_once_it_is_gone(here: Here) -> None:
     assert [*here.host.activities.known()] == [_KEY]
 
 
-def test_an_answer_ends_what_was_known_of_it(here: Here) -> None:
+async def test_an_answer_ends_what_was_known_of_it(here: Here) -> None:
     here.announce("a")
+    await here.host.acquire([0], 1)
     here.tells("b", _WHICH)
     here.tells("c")
     answer = ActivityAnswer(instance_id="order-7", execution_id="e", row=7, event=b"")
     here.peers["b"].take(Frame(messages=[Envelope(1, answer)]))
     here.router.run_activity(_RUN, is_again=True)
     assert (here.ran("b"), [*here.host.activities.known()]) == ([], [_KEY])
+
+
+def test_an_answer_that_comes_before_the_instance_ends_nothing(here: Here) -> None:
+    """It will come again."""
+    here.announce("a")
+    here.tells("b", _WHICH)
+    here.tells("c")
+    answer = ActivityAnswer(instance_id="order-7", execution_id="e", row=7, event=b"")
+    here.peers["b"].take(Frame(messages=[Envelope(1, answer)]))
+    here.router.run_activity(_RUN, is_again=True)
+    assert (here.ran("b"), [*here.host.activities.known()]) == ([7], [])
 
 
 def test_word_that_came_before_the_table_counts(here: Here) -> None:
@@ -370,6 +382,18 @@ def test_a_guest_gives_back_what_no_worker_has_begun_and_takes_nothing_new(here:
     here.peers["b"].take(Frame(runs=[RunOrder("order-7", "e", 7, _RUN.data)]))
     assert here.sent("b").returned == [_WHICH]
     assert not here.host.activities.known()
+
+
+def test_an_order_of_one_that_owns_the_instance_no_more_is_given_back(here: Here) -> None:
+    order = RunOrder("order-7", "e", 7, _RUN.data)
+    here.own("c")
+    here.peers["b"].take(Frame(runs=[order]))
+    assert (here.sent("b").returned, [*here.host.activities.known()]) == ([_WHICH], [])
+    here.peers["c"].take(Frame(runs=[order]))
+    assert [*here.host.activities.known()] == [_KEY]
+    here.own("b")
+    here.peers["c"].take(Frame(runs=[order]))
+    assert here.sent("c").returned == [], "we are at it, and have told so"
 
 
 def test_what_is_given_back_is_placed_anew_a_little_later(here: Here) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast_proto.history import ActivityCompleted, ActivityScheduled, Status
 from holdfast_proto.v1 import worker_pb2 as pb
 from holdfast_sidecar.actors.pool import ABANDON_DELAY
-from holdfast_sidecar.stores.faults import FailBefore, Script
+from holdfast_sidecar.stores.faults import FailBefore, Script, Slow
 from tests.unit.sidecar.api.native.ends import WorkerEnd, a_worker, complete, schedule
 from tests.unit.sidecar.api.world import World, eventually, until
 
@@ -70,6 +70,26 @@ async def test_a_step_is_recorded_in_one_commit_and_asks_for_no_turn(world: Worl
     assert (await world.facts())[3].at == step.turn_time
     assert world.host.committer.commits == commits + 1
     assert world.host.pool.running_turns == 0
+
+
+async def test_an_activity_is_known_until_its_step_is_durable(world: World) -> None:
+    """Else one that gets the instance meanwhile would be told that nobody is at it, and have it run again."""
+    worker, step = await begun(world)
+    activities = world.host.activities
+    [key] = activities.known()
+    world.store.plan = Script({"commit": [Slow(60)]})
+    step.actions.append(complete())
+    await send(worker, step)
+    await until(lambda: world.host.pool.running_activities == 0)
+    assert [*activities.known()] == [key]
+    assert activities.is_at_work
+
+    async def is_durable() -> bool:
+        world.clock.skip(60)
+        return not activities.known()
+
+    await eventually(is_durable)
+    assert not activities.is_at_work
 
 
 async def test_a_step_may_carry_several_results(world: World) -> None:
