@@ -39,6 +39,6 @@ def test_worlds_that_once_went_wrong_end_well(seed: int) -> None:
     World(seed).run()
 
 
-@pytest.mark.parametrize("seed", [104817, 106301, 108089, 406903, 428913, 431413, 443909, 611371])
+@pytest.mark.parametrize("seed", [104817, 106301, 108089, 406903, 428913, 431413, 443909, 611371, 653525])
 def test_clusters_that_once_went_wrong_end_well(seed: int) -> None:
     ClusterWorld(seed).run()

@@ -396,8 +396,8 @@ class WorkflowActor:
     def _not_applied(self, outcome: Outcome | StoreError, waiting: Sequence[Waiting]) -> None:
         """What the store holds is not known any more. Messages are taken again: one that was written is known then."""
         if outcome is Outcome.FENCED:
+            self._host.lost(self)  # first: what is told, and asks again at once, must not come back to this one
             self.abandon(NotOwner(f"partition {self.place.partition} has a new owner"))
-            self._host.lost(self)
         if self._is_abandoned:
             tell_all(waiting, NotOwner(f"instance {self.id!r}: it is not on this host any more; ask its owner"))
             return

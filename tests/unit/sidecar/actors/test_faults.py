@@ -15,7 +15,7 @@ from holdfast_sidecar.core.messages import Purge
 from holdfast_sidecar.core.state import View
 from holdfast_sidecar.stores.contract import StoreError
 from holdfast_sidecar.stores.faults import FailBefore, Fault, FencedBy, LoseAnswer, Slow
-from tests.unit.sidecar.actors.house import House
+from tests.unit.sidecar.actors.house import Ask, House
 from tests.unit.sidecar.core.stage import ID, RESUME, SECOND, SUSPEND, TERMINATE, activity, event, start, timer
 
 COMPLETE = CompleteWorkflow(seq=9, status=Status.COMPLETED)
@@ -343,3 +343,21 @@ def test_a_conflict_is_looked_up_and_the_message_taken_again(house: House, how: 
     assert all(ask.is_ok for ask in asks)
     house.turn(COMPLETE)
     assert house.kinds().count("EventReceived") == 3
+
+
+def test_whoever_asks_again_at_once_when_the_partition_is_lost_is_answered(house: House) -> None:
+    """As the results of a step do: asked of the mailbox that is being given up, they were never heard of again."""
+    house.tell(start())
+    house.turn()
+    house.tell(SUSPEND)
+    again = Ask()
+
+    def ask_meanwhile(verb: str, _: int) -> Fault | None:
+        if verb != "commit":
+            return None
+        house.host.post(event(source="s2"), lambda _: house.host.post(event(source="s2"), again))
+        return FencedBy()
+
+    house.store.plan = ask_meanwhile
+    house.tell(event(source="s1"))
+    assert isinstance(again.error, NotOwner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast_proto.history import ActivityCompleted, ActivityScheduled, Status
 from holdfast_proto.v1 import worker_pb2 as pb
 from holdfast_sidecar.actors.pool import ABANDON_DELAY
-from holdfast_sidecar.stores.faults import FailBefore, Script, Slow
+from holdfast_sidecar.stores.faults import FailBefore, FencedBy, Script
 from tests.unit.sidecar.api.native.ends import WorkerEnd, a_worker, complete, schedule
 from tests.unit.sidecar.api.world import World, eventually, until
 
@@ -75,21 +75,19 @@ async def test_a_step_is_recorded_in_one_commit_and_asks_for_no_turn(world: Worl
 async def test_an_activity_is_known_until_its_step_is_durable(world: World) -> None:
     """Else one that gets the instance meanwhile would be told that nobody is at it, and have it run again."""
     worker, step = await begun(world)
-    activities = world.host.activities
+    activities, seen = world.host.activities, list[tuple[int, bool]]()
     [key] = activities.known()
-    world.store.plan = Script({"commit": [Slow(60)]})
+
+    def look(verb: str, _: int) -> None:
+        if verb == "commit":
+            seen.append((world.host.pool.running_activities, activities.knows(key)))
+
+    world.store.plan = look
     step.actions.append(complete())
     await send(worker, step)
-    await until(lambda: world.host.pool.running_activities == 0)
-    assert [*activities.known()] == [key]
-    assert activities.is_at_work
-
-    async def is_durable() -> bool:
-        world.clock.skip(60)
-        return not activities.known()
-
-    await eventually(is_durable)
-    assert not activities.is_at_work
+    await until(lambda: not activities.is_at_work)
+    assert seen == [(0, True)]
+    assert not activities.knows(key)
 
 
 async def test_a_step_may_carry_several_results(world: World) -> None:
@@ -289,3 +287,23 @@ async def test_a_step_whose_commit_fails_loses_no_result(world: World) -> None:
     facts = await world.facts()
     assert sum(isinstance(fact, ActivityCompleted) for fact in facts) == 1
     assert sum(isinstance(fact, ActivityScheduled) for fact in facts) == 1
+
+
+async def test_a_step_that_comes_when_the_instance_has_moved_loses_no_result(world: World) -> None:
+    worker, step = await begun(world)
+    world.store.plan = Script({"commit": [FencedBy()]})
+    step.actions.append(complete())
+    await send(worker, step)
+    await until(lambda: not world.host.owns("i"))
+    await world.host.acquire([world.host.partition_of("i")], 100)
+
+    async def has_ended() -> bool:
+        world.clock.skip(1)
+        while worker.turns or world.host.pool.running_turns:
+            await worker.answer(await worker.turn(), complete())
+            await world.call("Hello")
+        stored = await world.stored()
+        return stored is not None and stored.record.status is Status.COMPLETED
+
+    await eventually(has_ended)
+    assert not world.host.activities.known()
