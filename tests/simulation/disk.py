@@ -5,6 +5,7 @@ The journal is the witness: it knows what was durable when, and refuses what no 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -77,6 +78,7 @@ class Journal:
         self.lives: dict[str, Life] = {}
         self.fences: dict[int, int] = {}
         self.scheduled: set[tuple[str, str, int, bytes]] = set()  # (instance, execution, row, data) of activities
+        self.runs: Counter[tuple[str, str, int, bytes]] = Counter()  # of those, how often given to a worker
         self.outbox: set[bytes] = set()  # messages that were ever stored in one
         self.children: set[tuple[str, str | None, int, int]] = set()  # (parent, execution, seq, row) ever scheduled
 

@@ -127,8 +127,10 @@ class SimWorker:
     # -- activities ------------------------------------------------------------------------------------------------
 
     def push_activity(self, task: ActivityTask) -> None:
-        if (task.instance_id, task.execution_id, task.row, task.data) not in self._journal.scheduled:
+        key = (task.instance_id, task.execution_id, task.row, task.data)
+        if key not in self._journal.scheduled:
             raise Violation(f"{task.instance_id}: activity {task.event.seq} runs before its schedule is durable")
+        self._journal.runs[key] += 1
         self._activities += 1
         token = task.token
         self._clock.call_later(self._seconds(), lambda: self._run_activity(token))

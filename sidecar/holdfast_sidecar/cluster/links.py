@@ -64,6 +64,7 @@ class Links:
         self._broken: dict[str, str] = {}  # why the last link to a peer broke, until there is another
         self._told = set[str]()  # why peers were refused, since the last table
         self._dialers: dict[str, asyncio.Task[None]] = {}
+        self._resting: dict[str, tuple[asyncio.Event, Backoff]] = {}  # dialers between two tries
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -84,6 +85,9 @@ class Links:
         for host_id, member in members.items():
             if host_id not in self._members:
                 self._meet(member)
+        for wake, backoff in self._resting.values():
+            backoff.reset()
+            wake.set()
 
     def _meet(self, member: Member) -> None:
         self._members[member.id] = member
@@ -121,7 +125,18 @@ class Links:
                     await self._converse(host_id, wire, backoff)
             except _EXPECTED as error:
                 self._say_broken(host_id, error)
-            await self._clock.sleep(backoff.next())
+            await self._rest(host_id, backoff)
+
+    async def _rest(self, host_id: str, backoff: Backoff) -> None:
+        """Until the next try. A new table may be the one that the peer waits for to let us in."""
+        wake = asyncio.Event()
+        self._resting[host_id] = (wake, backoff)
+        rested = self._clock.call_later(backoff.next(), wake.set)
+        try:
+            await wake.wait()
+        finally:
+            rested.cancel()
+            del self._resting[host_id]
 
     def _say_broken(self, host_id: str, error: Exception) -> None:
         """Once for each cause in a row: a peer that is away, or refuses us, is called again every second."""

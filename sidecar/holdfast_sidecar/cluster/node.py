@@ -92,15 +92,16 @@ class ClusterNode:
         ]
 
     async def leave(self, limit: float) -> None:
-        """Hands everything over, so that the others need not wait for a lease to end. What is at workers then may end
+        """Hands everything over, so that the others need not wait for a lease to end. What is at workers may end
         within `limit` seconds: the others leave it to us while we are there."""
         host, clock = self._host, self._host.clock
+        until = clock.monotonic() + limit
         self._is_leaving = True
         host.pause(is_paused=True)
         await self._until(lambda: not host.pool.running_turns, TURN_LIMIT)
         self.stream.give_up_partitions()
         handed_over = await self._until(lambda: not self.ownership.owned, HANDOVER_LIMIT)
-        await self._until(lambda: not host.activities.is_at_work, limit)
+        await self._until(lambda: not host.activities.is_at_work, until - clock.monotonic())
         left = await self.stream.leave(1.0)
         _log.info(
             "left the cluster",

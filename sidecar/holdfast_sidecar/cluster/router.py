@@ -15,6 +15,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Literal, TypeAlias
 
 from holdfast_kit.clock import Handle
@@ -77,8 +78,9 @@ class ClusterRouter:
         self._held: dict[Key, str] = {}  # activities that a peer is at, of instances that came or will come here
         self._has_word = True  # all peers have told what they are at
         self._word_timer: Handle | None = None
+        self._retries: dict[int, tuple[Handle, Callable[[], None]]] = {}  # what waits, and what a new table does to it
         self._watches: dict[int, _Watching] = {}
-        self._next_watch = 0
+        self._numbers = count()
         self._is_stopped = False
 
     # -- who is where ----------------------------------------------------------------------------------------------
@@ -132,6 +134,10 @@ class ClusterRouter:
     def use(self, table: Table) -> None:
         """A new table is in force. The next call says who is in it (`Links.use`), and then `wait_for_word` is due."""
         before, self._table = self._table, table
+        retries, self._retries = self._retries, {}
+        for handle, soon in retries.values():
+            handle.cancel()
+            soon()
         if self._is_guest(self._host_id):
             for key in self._host.activities.drop_waiting():
                 self._give_back(self._owner(key[0]), key)
@@ -216,10 +222,21 @@ class ClusterRouter:
             ):
                 reply(error)
             else:
-                again = min(delay * 2, RETRY_CAP)
-                self._host.clock.call_later(delay, lambda: self._ask(message, reply, until=until, delay=again))
+                self._ask_later(message, reply, until=until, delay=delay)
 
         self._once(message, replied)
+
+    def _ask_later(self, message: Message, reply: Reply, *, until: float | None, delay: float) -> None:
+        number, clock = next(self._numbers), self._host.clock
+
+        def again() -> None:
+            del self._retries[number]
+            self._ask(message, reply, until=until, delay=min(delay * 2, RETRY_CAP))
+
+        def soon() -> None:
+            clock.call_later(RETRY_FIRST, lambda: self._ask(message, reply, until=until, delay=RETRY_FIRST))
+
+        self._retries[number] = (clock.call_later(delay, again), soon)
 
     def _once(self, message: Message, reply: Reply) -> None:
         owner = self._owner(message.instance_id)
@@ -361,8 +378,7 @@ class ClusterRouter:
     # -- waiting clients -------------------------------------------------------------------------------------------
 
     def watch(self, instance_id: str, watch: Watch, *, for_end: bool) -> Callable[[], None]:
-        self._next_watch += 1
-        number = self._next_watch
+        number = next(self._numbers)
 
         def told(view: View | None) -> None:
             if self._watches.pop(number, None) is not None:

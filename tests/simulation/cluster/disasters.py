@@ -22,7 +22,8 @@ def plan(world: ClusterWorld) -> None:
         at += rng.expovariate(climate.disasters)
         if at > climate.seconds:
             return
-        world.later(at, _bound(rng.choices(_KINDS, _WEIGHTS)[0], world))
+        kind = rng.choice((join, leave)) if climate.only_moves else rng.choices(_KINDS, _WEIGHTS)[0]
+        world.later(at, _bound(kind, world))
 
 
 def _bound(kind: Callable[[ClusterWorld], None], world: ClusterWorld) -> Callable[[], None]:

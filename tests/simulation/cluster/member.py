@@ -27,8 +27,6 @@ from tests.simulation.loop import NANOS
 from tests.simulation.process import BOUNDS, Weather
 from tests.simulation.worker import SimWorker
 
-DRAIN_LIMIT = 1.0
-
 
 class SimNode(ClusterNode):
     """Remembers since when it hears placement without a break."""
@@ -53,6 +51,7 @@ class Cluster:
         placement: Placement,
         rng: Random,
         rule: Rule,
+        drain_limit: float,
         weather: Weather,
         partitions: int,
         note: Callable[[str, str], None],
@@ -65,6 +64,7 @@ class Cluster:
         self.placement = placement
         self.rng = rng
         self.rule: Rule = rule
+        self.drain_limit = drain_limit
         self.weather = weather
         self.partitions = partitions
         self.note = note
@@ -201,8 +201,8 @@ class Member:
             self._cluster.spawned(self.machine.spawn(self._leave()))
 
     async def _leave(self) -> None:
-        await self.node.leave(DRAIN_LIMIT)
-        await self.host.drain(DRAIN_LIMIT)
+        await self.node.leave(self._cluster.drain_limit)
+        await self.host.drain(1.0)
         self.host.release(tuple(self.host.owned))
         self.node.router.stop()
         self._cluster.loop.call_soon(self._gone, context=nobodys())

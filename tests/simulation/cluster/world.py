@@ -62,6 +62,7 @@ class ClusterWorld(Stage):
             placement=self.placement,
             rng=self.rng,
             rule=RULES[seed % len(RULES)],
+            drain_limit=climate.drain_limit,
             weather=cast("Weather", self.sky),
             partitions=climate.partitions,
             note=self.note,

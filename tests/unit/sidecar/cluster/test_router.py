@@ -161,6 +161,20 @@ def test_asking_again_takes_longer_each_time_up_to_a_cap(here: Here) -> None:
     assert waits == pytest.approx([min(RETRY_FIRST * 2**power, RETRY_CAP) for power in range(9)])
 
 
+def test_a_new_table_is_a_reason_to_look_again_soon() -> None:
+    here = Here(owner=None)
+    here.router.send(_ASKED, here.replies.append)
+    here.clock.advance(10)
+    here.own("c")
+    here.clock.advance(RETRY_FIRST)
+    [number] = here.asked("c")
+    here.answer("c", number, _NOT_MINE)
+    here.clock.advance(RETRY_FIRST)
+    assert len(here.asked("c")) == 1, "and again: its owner has to fence it first"
+    here.clock.advance(RETRY_CAP)
+    assert not here.asked("c"), "one at a time"
+
+
 def test_a_client_is_told_the_cause_when_its_time_is_over_and_a_message_between_instances_never_is() -> None:
     here = Here(owner=None)
     kept = list[HoldfastError | None]()
