@@ -32,7 +32,9 @@ def recover(instance: Instance) -> tuple[Order, ...]:
     """What may have been in flight when its sender died: sent again, known again by whoever had it already."""
     orders: list[Order] = []
     record = instance.record
-    for data in instance.owed.values():
+    for name, data in instance.owed.items():
+        if name in instance.confirmed:
+            continue
         owed = msgspec.msgpack.decode(data, type=Owed)
         event = decode_event(owed.data)
         assert isinstance(event, ActivityScheduled)

@@ -257,6 +257,7 @@ def test_an_activity_of_the_last_turn_is_forgotten_once_it_is_answered() -> None
     stage.crash()
     assert stage.answer(0) is DONE
     assert stage.live.needs_save
+    assert recover(stage.live) == (), "not durable yet, but known"
     stage.save()
     assert recover(stage.live) == ()
     stage.crash()
