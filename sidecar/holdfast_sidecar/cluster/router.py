@@ -76,8 +76,7 @@ class ClusterRouter:
         self._canceled: dict[Key, StopActivity] = {}  # of those and the unplaced: their worker is to be asked to stop
         self._unplaced: dict[Key, tuple[RunActivity, bool]] = {}  # nobody to run it now, or not known who is at it
         self._held: dict[Key, str] = {}  # activities that a peer is at, of instances that came or will come here
-        self._has_word = True  # all peers have told what they are at
-        self._word_timer: Handle | None = None
+        self._word_timer: Handle | None = None  # runs while not all peers have told what they are at
         self._retries: dict[int, tuple[Handle, Callable[[], None]]] = {}  # what waits, and what a new table does to it
         self._watches: dict[int, _Watching] = {}
         self._numbers = count()
@@ -147,22 +146,17 @@ class ClusterRouter:
     def wait_for_word(self) -> None:
         """Instances may come: what they left open is not given out again before all peers have told what they are at,
         each by a table no older than ours. One that keeps silent is waited for a moment only."""
-        self._has_word = False
-        if self._word_timer is not None:
-            self._word_timer.cancel()
+        self._end_wait()
         self._word_timer = self._host.clock.call_later(WORD_LIMIT, self._take_word)
         self._consider_word()
 
     def _consider_word(self) -> None:
         version = self._table.version
-        if not self._has_word and all(peer.follows >= version for peer in self._peers.values()):
+        if self._word_timer is not None and all(peer.follows >= version for peer in self._peers.values()):
             self._take_word()
 
     def _take_word(self) -> None:
-        self._has_word = True
-        if self._word_timer is not None:
-            self._word_timer.cancel()
-            self._word_timer = None
+        self._end_wait()
         # What was told by this very table, of instances that it gives to others, was told for an older one.
         for key, where in list(self._held.items()):
             peer = self._peers.get(where)
@@ -173,8 +167,12 @@ class ClusterRouter:
 
     def stop(self) -> None:
         self._is_stopped = True
+        self._end_wait()
+
+    def _end_wait(self) -> None:
         if self._word_timer is not None:
             self._word_timer.cancel()
+            self._word_timer = None
 
     def _is_guest(self, host_id: str) -> bool:
         member = self._table.host(host_id)
@@ -253,16 +251,18 @@ class ClusterRouter:
 
     def run_activity(self, order: RunActivity, *, is_alone: bool = False, is_again: bool = False) -> None:
         key = (order.instance_id, order.execution_id, order.row)
-        if not is_again:
-            self._give_out(key, order, self._place(order, is_alone=is_alone))
-        elif self._host.activities.knows(key):
-            pass
-        elif key in self._away or key in self._held:
-            self._give_out(key, order, self._away[key][0] if key in self._away else self._held.pop(key))
-        elif self._has_word:
-            self._give_out(key, order, self._place(order, is_alone=is_alone))
-        else:
+        where = self._peer_at(key) if is_again else None
+        if is_again and self._host.activities.knows(key):
+            return
+        if is_again and where is None and self._word_timer is not None:
             self._unplaced[key] = (order, is_alone)
+            return
+        self._held.pop(key, None)
+        self._give_out(key, order, where or self._place(order, is_alone=is_alone))
+
+    def _peer_at(self, key: Key) -> str | None:
+        """The peer that was ordered to run it, or has told that it is at it."""
+        return self._away[key][0] if key in self._away else self._held.get(key)
 
     def _give_out(self, key: Key, order: RunActivity, where: str | None) -> None:
         if where == self._host_id:
@@ -299,7 +299,7 @@ class ClusterRouter:
     def stop_activity(self, order: StopActivity) -> None:
         """When its instance has ended and the word is lost with a link, its worker runs to an end that nobody takes."""
         key = (order.instance_id, order.execution_id, order.row)
-        where = self._away[key][0] if key in self._away else self._held.get(key)
+        where = self._peer_at(key)
         is_unplaced = key in self._unplaced
         if order.has_ended:
             self._forget_activity(key)

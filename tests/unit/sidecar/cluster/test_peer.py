@@ -200,3 +200,17 @@ def test_orders_do_not_gather_for_a_peer_that_is_not_there() -> None:
     pair.near.run(RunActivity("i", "e", 7, ActivityScheduled(at=1, seq=3, name="a"), b"stored"))
     pair.near.stop(StopActivity("i", "e", 3, 7, has_ended=True))
     assert pair.near.next_frame() is None
+
+
+def test_what_a_peer_is_at_is_heard_before_the_table_by_which_it_was_told() -> None:
+    pair, which = Pair(), Which("i-0", "e", 7)
+    heard = list[int]()
+    pair.there.peer_changed = lambda: heard.append(len(pair.there.held))  # type: ignore[method-assign]
+    pair.near.tell_held([which], follows=5)
+    pair.carry()
+    assert (pair.there.held, heard, pair.far.follows) == ([("near", which)], [1], 5)
+    pair.near.give_back(which)
+    pair.carry()
+    assert pair.there.returned == [("near", which)]
+    pair.cut()
+    assert pair.far.follows == -1

@@ -47,6 +47,20 @@ async def recorded(world: World, count: int, instance_id: str = "i") -> None:
     await eventually(is_so)
 
 
+async def completed(world: World, worker: WorkerEnd) -> None:
+    """The worker ends the run as soon as it is given a turn."""
+
+    async def has_ended() -> bool:
+        world.clock.skip(1)
+        while worker.turns or world.host.pool.running_turns:
+            await worker.answer(await worker.turn(), complete())
+            await world.call("Hello")
+        stored = await world.stored()
+        return stored is not None and stored.record.status is Status.COMPLETED
+
+    await eventually(has_ended)
+
+
 async def refused(world: World, worker: WorkerEnd, *, drops: int = 1) -> pb.Turn:
     """The worker is told to drop its run, and the result comes back to it in a turn with the whole history."""
     assert {(await worker.drop()).instance_id for _ in range(drops)} >= {"i"}
@@ -274,16 +288,7 @@ async def test_a_step_whose_commit_fails_loses_no_result(world: World) -> None:
     world.store.plan = Script({"commit": [FailBefore()]})
     step.actions.append(complete())
     await send(worker, step)
-
-    async def has_ended() -> bool:
-        world.clock.skip(1)
-        while worker.turns or world.host.pool.running_turns:
-            await worker.answer(await worker.turn(), complete())
-            await world.call("Hello")
-        stored = await world.stored()
-        return stored is not None and stored.record.status is Status.COMPLETED
-
-    await eventually(has_ended)
+    await completed(world, worker)
     facts = await world.facts()
     assert sum(isinstance(fact, ActivityCompleted) for fact in facts) == 1
     assert sum(isinstance(fact, ActivityScheduled) for fact in facts) == 1
@@ -296,14 +301,5 @@ async def test_a_step_that_comes_when_the_instance_has_moved_loses_no_result(wor
     await send(worker, step)
     await until(lambda: not world.host.owns("i"))
     await world.host.acquire([world.host.partition_of("i")], 100)
-
-    async def has_ended() -> bool:
-        world.clock.skip(1)
-        while worker.turns or world.host.pool.running_turns:
-            await worker.answer(await worker.turn(), complete())
-            await world.call("Hello")
-        stored = await world.stored()
-        return stored is not None and stored.record.status is Status.COMPLETED
-
-    await eventually(has_ended)
+    await completed(world, worker)
     assert not world.host.activities.known()
