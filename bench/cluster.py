@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,20 +30,23 @@ RESULTS = Path(__file__).parent / "results"
 LANES = 16
 LANES_OF_ONE = 32  # per sidecar, to compare what a step costs: each has as much in flight as the single one
 LANES_OF_BUSY = 128  # the same where batches are as large as they get: what a step costs when processors are the limit
+RATE_OF_ONE = 100.0  # starts a second per sidecar, at random moments: about half of what it could do here
 CALM_S = 1.5
 STEPS = 5
 SCENARIO_S = 300.0
+FULL_RUNS = 5
 Values = dict[str, float]
 Scenario = Callable[[bool], Awaitable[Values]]
 
 
 @asynccontextmanager
-async def _under_load(made: Fleet, clients: int, lanes: int = LANES) -> AsyncGenerator[None]:
-    """Load from clients of the first sidecars, which stay; calm at first."""
+async def _under_load(made: Fleet, clients: int, lanes: int = LANES, *, rate: float = 0.0) -> AsyncGenerator[None]:
+    """Load from clients of the first sidecars, which stay; calm at first. With a rate the load is open."""
     stop = asyncio.Event()
     made.clients = made.clients[:clients]
     async with asyncio.TaskGroup() as group:
-        group.create_task(made.loaded(lanes, until=stop, count=STEPS))
+        load = made.arriving(rate, until=stop, count=STEPS) if rate else made.loaded(lanes, until=stop, count=STEPS)
+        group.create_task(load)
         await asyncio.sleep(CALM_S)
         try:
             yield
@@ -131,12 +135,14 @@ async def join(_: bool) -> Values:
         return {"owned_ms": (owned - moment) * 1e3, "moved_%": share / 1024 * 100, **await _after(made, moment)}
 
 
-def _cost(shape: Shape, lanes: int) -> Scenario:
-    """`lanes` workflows at a time per sidecar, each client waiting at its own; all sidecars' CPU by all steps."""
+def _cost(shape: Shape, *, lanes: int = 0, rate: float = 0.0) -> Scenario:
+    """`lanes` workflows at a time per sidecar, or so many starts a second, each client waiting at its own; all sidecars'
+    CPU by all steps."""
 
     async def measured(is_quick: bool) -> Values:
         seconds = 4.0 if is_quick else 10.0
-        async with fleet(shape) as made, _under_load(made, shape.workers, lanes * shape.workers):
+        several = shape.workers
+        async with fleet(shape) as made, _under_load(made, several, lanes * several, rate=rate * several):
             begin, before = time.monotonic(), await _counted(made)
             await asyncio.sleep(seconds)
             end, after = time.monotonic(), await _counted(made)
@@ -168,11 +174,11 @@ async def _counted(made: Fleet) -> Values:
     }
 
 
-ALONE = Shape(sidecars=1, placements=1, alone=True, workers=1)
 COSTS: Mapping[str, Shape] = {
-    "cost-single": ALONE,
+    "cost-single": Shape(sidecars=1, alone=True, workers=1),
     "cost-3": Shape(),
     "cost-3-by-hash": Shape(activities="by-hash"),
+    "cost-3-apart": Shape(alone=True),  # no cluster: what it costs that three share the processors of one
 }
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -183,54 +189,75 @@ SCENARIOS: Mapping[str, Scenario] = {
     "leader-killed": leader,
     "control-plane-away": control,
     "fourth-joins": join,
-    **{name: _cost(shape, LANES_OF_ONE) for name, shape in COSTS.items()},
-    **{f"{name}-busy": _cost(shape, LANES_OF_BUSY) for name, shape in COSTS.items()},
+    **{name: _cost(shape, lanes=LANES_OF_ONE) for name, shape in COSTS.items()},
+    **{f"{name}-busy": _cost(shape, lanes=LANES_OF_BUSY) for name, shape in COSTS.items()},
+    **{f"{name}-open": _cost(shape, rate=RATE_OF_ONE) for name, shape in COSTS.items()},
 }
 
 
-async def measure(name: str, *, runs: int, is_quick: bool) -> Row:
-    """The medians of the runs; a scenario that breaks or takes too long says so."""
-    print(f"{name}", file=sys.stderr)
-    found: list[Values] = []
+@dataclass
+class _Found:
+    """What the runs of a scenario gave; the last of them may have broken."""
+
+    values: list[Values] = field(default_factory=list[Values])
+    broken: str = ""
+
+    def row(self, name: str) -> Row:
+        if self.broken:
+            return Row("cluster", "native", f"{name} BROKEN", note=self.broken)
+        middle = {key: median(each[key] for each in self.values) for key in self.values[0]}
+        return Row("cluster", "native", name, middle, note=f"{len(self.values)} runs" if len(self.values) > 1 else "")
+
+
+async def measure(name: str, found: _Found, *, is_quick: bool) -> None:
+    """Runs a scenario once; one that breaks or takes too long says so."""
     try:
-        for _ in range(runs):
-            async with asyncio.timeout(SCENARIO_S):
-                found.append(await SCENARIOS[name](is_quick))
+        async with asyncio.timeout(SCENARIO_S):
+            found.values.append(await SCENARIOS[name](is_quick))
     except Exception as error:  # noqa: BLE001 - the other scenarios shall run, and the report says what broke
-        return Row("cluster", "native", f"{name} BROKEN", note="".join(traceback.format_exception(error))[-500:])
-    row = Row("cluster", "native", name, {key: median(each[key] for each in found) for key in found[0]})
-    row.note = f"{runs} runs" if runs > 1 else ""
-    print(table([row]).splitlines()[1], file=sys.stderr)
-    return row
+        found.broken = "".join(traceback.format_exception(error))[-500:]
+        print(f"{name} BROKEN", file=sys.stderr)
+        return
+    print(table([Row("cluster", "native", name, found.values[-1])]).splitlines()[1], file=sys.stderr)
 
 
 async def main(arguments: Sequence[str]) -> int:
     given = _options(arguments)
     moment = datetime.now(UTC)
-    found = await pace.pace()
-    machine = {**procfs.machine(), **found}
-    runs = 5 if given.full else 1
-    rows = [await measure(name, runs=runs, is_quick=given.quick) for name in given.scenarios or SCENARIOS]
+    speed = await pace.pace()
+    machine = {**procfs.machine(), **speed}
+    runs = FULL_RUNS if given.full else 1
+    names = list(dict.fromkeys(given.scenarios or SCENARIOS))
+    found = {name: _Found() for name in names}
+    for number in range(runs):  # in rounds, so that what is compared ran within a minute or two
+        print(f"round {number + 1} of {runs}", file=sys.stderr)
+        for name in names:
+            if not found[name].broken:
+                await measure(name, found[name], is_quick=given.quick)
+    rows = [one.row(name) for name, one in found.items()]
     print(table(rows))
-    print(f"\n{pace.told(found)}")
-    for line in _compared({row.case: row.values.get("sidecar_us_step", 0.0) for row in rows}):
+    print(f"\n{pace.told(speed)}")
+    costs = {name: [each.get("sidecar_us_step", 0.0) for each in one.values] for name, one in found.items()}
+    for line in _compared(costs):
         print(line)
     path = given.json or RESULTS / f"cluster-{moment:%Y%m%d-%H%M%S}.json"
     facts = {"at": moment.isoformat(), "machine": machine, "runs": runs, "quick": given.quick}
     versions = {"holdfast": version("holdfast"), "python": sys.version.split()[0], "grpcio": version("grpcio")}
-    save(path, facts={**facts, "versions": versions}, rows=rows)
+    save(path, facts={**facts, "versions": versions, "costs": costs}, rows=rows)
     print(f"\nkept in {path}")
-    return int(any("BROKEN" in row.case for row in rows))
+    return int(any(one.broken for one in found.values()))
 
 
-def _compared(costs: Mapping[str, float]) -> list[str]:
+def _compared(costs: Mapping[str, Sequence[float]]) -> list[str]:
+    """Cluster and single sidecar, round by round: the machine's own speed changes between rounds."""
     lines = list[str]()
-    for suffix in ("", "-busy"):
-        single = costs.get(f"cost-single{suffix}", 0.0)
-        for name in ("cost-3", "cost-3-by-hash"):
-            cost = costs.get(name + suffix, 0.0)
-            if single and cost:
-                lines.append(f"{name}{suffix}: {single / cost:.0%} of a single sidecar's steps per CPU second")
+    for suffix in ("", "-busy", "-open"):
+        single = costs.get(f"cost-single{suffix}", ())
+        for name in ("cost-3", "cost-3-by-hash", "cost-3-apart"):
+            shares = [alone / cost for alone, cost in zip(single, costs.get(name + suffix, ()), strict=False) if cost]
+            if shares:
+                each = "" if len(shares) == 1 else f" ({', '.join(f'{share:.0%}' for share in shares)})"
+                lines.append(f"{name}{suffix}: {median(shares):.0%} of a single sidecar's steps per CPU second{each}")
     return lines
 
 

@@ -25,6 +25,7 @@ from holdfast_cli.cluster.plan import HOST, Part, Wanted, parts
 from holdfast_cli.cluster.run import Running
 
 PARTITIONS = 1024
+SEED = 1
 LIMIT_S = 60.0
 _POLL_S = 0.005
 
@@ -48,7 +49,7 @@ class Shape:
     etcds: int = 1
     lease: str = "3s"
     activities: str = "auto"
-    alone: bool = False  # one sidecar without placement, on the same kind of store
+    alone: bool = False  # no placement: each sidecar owns everything, in a database of its own of the same store
     workers: int = 3  # how many of the sidecars have one at first
 
 
@@ -92,7 +93,7 @@ class Fleet:
         async with asyncio.timeout(LIMIT_S):
             while True:
                 shares = [await self.metric(each, "holdfast_partitions_owned") for each in sidecars]
-                if sum(shares) == PARTITIONS and all(shares):
+                if sum(shares) == PARTITIONS * (len(sidecars) if self.shape.alone else 1) and all(shares):
                     return time.monotonic()
                 await asyncio.sleep(_POLL_S)
 
@@ -121,6 +122,17 @@ class Fleet:
         async with asyncio.TaskGroup() as group:
             for number in range(lanes):
                 group.create_task(lane(self.clients[number % len(self.clients)]))
+
+    async def arriving(self, rate: float, *, until: asyncio.Event, count: int = 5) -> None:
+        """So many starts a second whatever is open, at random moments and clients, until the event; what was begun
+        then is waited for."""
+        chance, due = random.Random(SEED), time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            while not until.is_set():
+                self._numbers += 1
+                group.create_task(self._one(chance.choice(self.clients), f"w{self._numbers}", count))
+                due += chance.expovariate(rate)
+                await asyncio.sleep(due - time.monotonic())
 
     async def _one(self, client: Client, instance_id: str, count: int) -> None:
         self.began[instance_id] = time.monotonic()
@@ -170,7 +182,7 @@ async def fleet(shape: Shape) -> AsyncGenerator[Fleet]:
         )
         plan = [_shaped(part, shape) for part in parts(wanted, etcd=servers.etcd(), redis=servers.redis())]
         if shape.alone:
-            plan = [part for part in plan if part.name.startswith(("store", "sidecar-0"))]
+            plan = [part for part in plan if part.name.startswith(("store", "sidecar"))]
         (wanted.folder / "store").mkdir()
         running = {part.name: Running(part, wanted.folder) for part in plan}
         try:
@@ -210,6 +222,9 @@ def _shaped(part: Part, shape: Shape) -> Part:
     changed = {"HOLDFAST_LOG_LEVEL": "warning", "HOLDFAST_PLACEMENT_ACTIVITIES": shape.activities}
     if shape.alone:
         changed["HOLDFAST_PLACEMENT_ADDRESSES"] = ""
+        changed["HOLDFAST_STORE"] = part.environ["HOLDFAST_STORE"].removesuffix("0") + part.name.removeprefix(
+            "sidecar-"
+        )
     return replace(part, environ={**part.environ, **changed})
 
 
