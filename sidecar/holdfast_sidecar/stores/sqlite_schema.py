@@ -73,6 +73,7 @@ def prepare(writer: apsw.Connection, *, where: Path, namespace: str, partitions:
         _check_identity(writer, where=where, wanted=wanted)
     writer.execute(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
     writer.execute("PRAGMA synchronous = FULL")
+    writer.execute("PRAGMA temp_store = MEMORY")  # what a large statement may have to undo would go to a file
     writer.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}; PRAGMA journal_size_limit = {64 << 20}")
     if is_new:
         with writer:
