@@ -136,8 +136,8 @@ async def join(_: bool) -> Values:
 
 
 def _cost(shape: Shape, *, lanes: int = 0, rate: float = 0.0) -> Scenario:
-    """`lanes` workflows at a time per sidecar, or so many starts a second, each client waiting at its own; all sidecars'
-    CPU by all steps."""
+    """`lanes` workflows at a time per sidecar, or so many starts a second, each client waiting at its own; what all
+    sidecars' processors did, by all steps."""
 
     async def measured(is_quick: bool) -> Values:
         seconds = 4.0 if is_quick else 10.0
