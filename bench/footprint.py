@@ -13,11 +13,11 @@ from bench.results import Row
 from bench.stage import Plan, are_idle, join, sidecar_alone
 
 IMPORTS = 9
-# What every user of gRPC and protobuf has paid for already is taken off.
+# What every user of protobuf has paid for already is taken off.
 _PROGRAM = """
 import time
 began = time.process_time()
-import grpc, grpc.aio, google.protobuf.timestamp_pb2
+import google.protobuf.timestamp_pb2
 between = time.process_time()
 import holdfast
 print(between - began, time.process_time() - between)
@@ -44,7 +44,7 @@ async def memory(plan: Plan) -> AsyncIterator[Row]:
 
 
 async def imports(plan: Plan) -> AsyncIterator[Row]:
-    """Processor time of `import holdfast` beyond gRPC and protobuf, in new processes: the least and the median."""
+    """Processor time of `import holdfast` beyond protobuf, in new processes: the least and the median."""
     if plan.client != "native":
         return
     took = [await _import_once() for _ in range(IMPORTS)]

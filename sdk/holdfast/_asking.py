@@ -9,7 +9,7 @@ from typing import Final
 
 from holdfast._connection import Connection, sdk_name
 from holdfast._stream import Disconnected
-from holdfast._talking import Reconnecting, talk
+from holdfast._talking import Reconnecting, settled, talk
 from holdfast.errors import CallRefused, HoldfastError, SidecarUnavailable, refusal_of
 from holdfast_proto.v1 import client_pb2 as pb
 
@@ -126,6 +126,7 @@ class Asking:
         while not self._queue:
             self._wake.clear()
             await self._wake.wait()
+        await settled(lambda: len(self._queue))
         requests, self._queue = self._queue[:REQUESTS_MAX], self._queue[REQUESTS_MAX:]
         frame = pb.CallFrame(requests=requests, namespace=self._connection.namespace, sdk=self._sdk)
         self._sdk = ""

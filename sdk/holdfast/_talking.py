@@ -17,6 +17,7 @@ from holdfast.errors import HoldfastError
 from holdfast_kit.backoff import Backoff
 
 _CAP: Final = timedelta(seconds=1)  # a sidecar beside us is back within a second of a crash, and asking costs nothing
+_TURNS_MAX: Final = 4
 _SAY_AGAIN: Final = 80  # failures between two lines in the log: one or two a minute while a sidecar is away
 
 Next = Callable[[], Awaitable[bytes | None]]
@@ -43,6 +44,16 @@ async def talk(stream: Stream, next_frame: Next, take: Callable[[bytes], bool]) 
         writer.cancel()
     if ended is not None:
         raise ended
+
+
+async def settled(gathered: Callable[[], int]) -> None:
+    """Until a turn of the loop adds nothing more, or some have: what arrived together is answered together. A frame has
+    its price, at the sidecar too."""
+    for _ in range(_TURNS_MAX):
+        before = gathered()
+        await asyncio.sleep(0)
+        if gathered() == before:
+            return
 
 
 async def _write_all(stream: Stream, next_frame: Next) -> None:

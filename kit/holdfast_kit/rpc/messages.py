@@ -38,7 +38,7 @@ class Messages:
         """The messages that these bytes complete. Aborted when they cannot be taken."""
         if not self._pending and len(data) >= _PREFIX_BYTES:
             is_packed, size = _PREFIX.unpack_from(data)
-            if len(data) == size + _PREFIX_BYTES and not is_packed:
+            if len(data) == size + _PREFIX_BYTES and size <= self._bytes_max and not is_packed:
                 return [data[_PREFIX_BYTES:]]
         self._pending += data
         found = list[bytes]()

@@ -21,12 +21,12 @@ from holdfast_kit.rpc.events import DataCame, Drained, Event, GoneAway, HeadersC
 from holdfast_kit.rpc.frames import PREFACE
 from holdfast_kit.rpc.hpack import Headers, encode
 from holdfast_kit.rpc.serving import Serving
+from holdfast_kit.rpc.sockets import set_nodelay
 from holdfast_kit.rpc.status import Status, trailers
+from holdfast_kit.rpc.vigil import Vigil
 
 _log = logging.getLogger(__name__)
 
-SILENCE: Final = 10.0  # seconds without a byte until a caller is pinged
-PATIENCE: Final = 5.0  # seconds that it may take to answer
 LINGER: Final = 0.001  # seconds that an answer which can wait may wait for company: each write has its price
 UNREAD_MAX: Final = 16 << 20  # bytes that a caller leaves unread until it is cut off; windows hold it far below
 ROUTES_MAX: Final = 256  # sets of headers that are remembered with what they lead to
@@ -146,9 +146,7 @@ class Link:
         self._tasks = set[asyncio.Task[None]]()
         self._will_flush = False
         self._is_going = False
-        self._heard_at = clock.monotonic()
-        self._is_pinged = False
-        self._timer: Handle | None = None
+        self._vigil = Vigil(clock, ping=self._ping, give_up=self._silent)
         self._lingering: Handle | None = None  # until what can wait leaves by itself
         self._first = b""
         self.peer = "unknown"
@@ -158,13 +156,12 @@ class Link:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = stream = cast("asyncio.Transport", transport)  # uvloop's is one without saying so
         self.peer = _named(stream)
-        _set_nodelay(stream)
+        set_nodelay(stream)
         self._server.met(self)
-        self._timer = self._clock.call_later(SILENCE, self._listen_for_life)  # who speaks no HTTP/2 hears it in words
+        self._vigil.begin()  # who speaks no HTTP/2 hears it in words
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self._clock.monotonic()
-        self._is_pinged = False
+        self._vigil.heard()
         if len(self._first) < len(PREFACE):
             self._first += data[: len(PREFACE)]
         for event in self._connection.receive(data):
@@ -173,8 +170,7 @@ class Link:
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._vigil.end()
         for call in list(self._calls.values()):
             call.hung_up()
         self._calls.clear()
@@ -310,29 +306,16 @@ class Link:
             self._flush()
             self._transport.close()
 
-    def _listen_for_life(self) -> None:
-        if self._transport is None:
-            return
-        silent = self._clock.monotonic() - self._heard_at
-        if self._is_pinged:
-            _log.info("closed a connection", extra={"peer": self.peer, "reason": f"silent for {silent:.0f} s"})
+    def _ping(self) -> None:
+        self._connection.ping(b"are you?")
+        self._flush()
+
+    def _silent(self, seconds: float) -> None:
+        _log.info("closed a connection", extra={"peer": self.peer, "reason": f"silent for {seconds:.0f} s"})
+        if self._transport is not None:
             self._transport.abort()
-            return
-        wait = SILENCE - silent
-        if wait <= 0:
-            self._is_pinged = True
-            self._connection.ping(b"are you?")
-            self._flush()
-            wait = PATIENCE
-        self._timer = self._clock.call_later(wait, self._listen_for_life)
 
 
 def _named(transport: asyncio.Transport) -> str:
     peer = transport.get_extra_info("peername")
     return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) and len(peer) >= 2 else "unknown"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
-def _set_nodelay(transport: asyncio.Transport) -> None:
-    sock = transport.get_extra_info("socket")
-    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
+from holdfast._talking import settled
 from holdfast_proto.v1 import worker_pb2 as pb
 
 ITEMS_MAX: Final = 128
@@ -54,6 +55,7 @@ class Frames:
                 return None
             self._wake.clear()
             await self._wake.wait()
+        await settled(lambda: self._items + self._turn_credits + self._activity_credits)
         if self._full:
             return self._full.popleft().SerializeToString()
         frame, self._frame = self._frame, pb.WorkerFrame()

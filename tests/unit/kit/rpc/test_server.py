@@ -13,8 +13,9 @@ import pytest
 from holdfast_kit.clock import SystemClock, VirtualClock
 from holdfast_kit.rpc import frames
 from holdfast_kit.rpc.call import Call, ManyToMany, OneToMany, OneToOne
-from holdfast_kit.rpc.server import PATIENCE, SILENCE, Server
+from holdfast_kit.rpc.server import Server
 from holdfast_kit.rpc.status import Aborted, Status
+from holdfast_kit.rpc.vigil import PATIENCE, SILENCE
 
 DEADLINE = 20.0
 
