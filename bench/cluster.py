@@ -174,11 +174,18 @@ async def _counted(made: Fleet) -> Values:
     }
 
 
+SINGLE = "cost-single"
 COSTS: Mapping[str, Shape] = {
-    "cost-single": Shape(sidecars=1, alone=True, workers=1),
+    SINGLE: Shape(sidecars=1, alone=True, workers=1),
     "cost-3": Shape(),
     "cost-3-by-hash": Shape(activities="by-hash"),
     "cost-3-apart": Shape(alone=True),  # no cluster: what it costs that three share the processors of one
+}
+
+LOADS: Mapping[str, Callable[[Shape], Scenario]] = {  # by what a name ends in
+    "": lambda shape: _cost(shape, lanes=LANES_OF_ONE),
+    "-busy": lambda shape: _cost(shape, lanes=LANES_OF_BUSY),
+    "-open": lambda shape: _cost(shape, rate=RATE_OF_ONE),
 }
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -189,9 +196,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "leader-killed": leader,
     "control-plane-away": control,
     "fourth-joins": join,
-    **{name: _cost(shape, lanes=LANES_OF_ONE) for name, shape in COSTS.items()},
-    **{f"{name}-busy": _cost(shape, lanes=LANES_OF_BUSY) for name, shape in COSTS.items()},
-    **{f"{name}-open": _cost(shape, rate=RATE_OF_ONE) for name, shape in COSTS.items()},
+    **{name + suffix: cost(shape) for suffix, cost in LOADS.items() for name, shape in COSTS.items()},
 }
 
 
@@ -251,9 +256,9 @@ async def main(arguments: Sequence[str]) -> int:
 def _compared(costs: Mapping[str, Sequence[float]]) -> list[str]:
     """Cluster and single sidecar, round by round: the machine's own speed changes between rounds."""
     lines = list[str]()
-    for suffix in ("", "-busy", "-open"):
-        single = costs.get(f"cost-single{suffix}", ())
-        for name in ("cost-3", "cost-3-by-hash", "cost-3-apart"):
+    for suffix in LOADS:
+        single = costs.get(SINGLE + suffix, ())
+        for name in [name for name in COSTS if name != SINGLE]:
             shares = [alone / cost for alone, cost in zip(single, costs.get(name + suffix, ()), strict=False) if cost]
             if shares:
                 each = "" if len(shares) == 1 else f" ({', '.join(f'{share:.0%}' for share in shares)})"

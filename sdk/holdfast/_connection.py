@@ -74,7 +74,8 @@ class Endpoint:
 
     def open(self, method: str) -> AbstractAsyncContextManager[Stream]:
         token = self.token or os.environ.get("HOLDFAST_API_TOKEN", "")
-        return open_stream(self.target, method, metadata=(("holdfast-api-token", token),) if token else ())
+        metadata = (("holdfast-api-token", token),) if token else ()
+        return open_stream(self.target, method, metadata=metadata, clock=self.clock)
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -7,22 +7,23 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from holdfast._stream import Disconnected, Stream
-from holdfast_kit.clock import SystemClock
+from holdfast_kit.clock import Clock
 from holdfast_kit.rpc.client import Caller, open_call
 from holdfast_kit.rpc.status import Aborted, Status
 
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
-_CLOCK: Final = SystemClock()
 _FATAL: Final = frozenset(
     {Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.UNIMPLEMENTED, Status.INVALID_ARGUMENT}
 )
 
 
 @asynccontextmanager
-async def open_stream(target: str, method: str, *, metadata: Sequence[tuple[str, str]]) -> AsyncGenerator[Stream]:
+async def open_stream(
+    target: str, method: str, *, metadata: Sequence[tuple[str, str]], clock: Clock
+) -> AsyncGenerator[Stream]:
     """A call of that method, on a connection of its own. That nobody is there is told by the first `read`."""
     host, _, port = target.rpartition(":")
-    call = open_call(host.strip("[]"), int(port), method, metadata=metadata, clock=_CLOCK, bytes_max=MESSAGE_BYTES_MAX)
+    call = open_call(host.strip("[]"), int(port), method, metadata=metadata, clock=clock, bytes_max=MESSAGE_BYTES_MAX)
     async with call as caller:
         yield _GrpcStream(caller)
 

@@ -51,7 +51,7 @@ class Pulse:
         with self._lock:
             members = list(self._members)
             if not members:
-                self._thread = None
+                self._thread = None  # here, under the lock: who comes while it ends needs another
         for member in members:
             member.beat()
         return bool(members)

@@ -15,7 +15,7 @@ from holdfast_kit.clock import Clock, SystemClock, VirtualClock
 from holdfast_kit.rpc import frames
 from holdfast_kit.rpc.call import Call, ManyToMany
 from holdfast_kit.rpc.client import Caller, open_call
-from holdfast_kit.rpc.frames import Code
+from holdfast_kit.rpc.frames import Code, Setting
 from holdfast_kit.rpc.server import Server
 from holdfast_kit.rpc.status import Aborted, Status
 from holdfast_kit.rpc.vigil import PATIENCE, SILENCE
@@ -247,6 +247,19 @@ async def test_a_beat_is_said_only_on_a_connection_that_is_quiet() -> None:
         caller.cancel()
         await asyncio.to_thread(caller.beat)
         assert beat not in await reader.read()
+
+
+async def test_a_beat_never_falls_into_the_middle_of_what_waits_to_be_sent() -> None:
+    wide = frames.settings({Setting.INITIAL_WINDOW_SIZE: 64 << 20}) + frames.window_update(0, 64 << 20)
+    async with asyncio.timeout(DEADLINE), raw(wide) as (port, arrived), called(port) as caller:
+        reader, _ = await arrived
+        await reader.readuntil(frames.frame(frames.SETTINGS, frames.ACK, 0, b""))  # from here on nobody reads
+        await caller.write(b"x" * (32 << 20))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(caller.beat)
+        await asyncio.to_thread(caller.beat)
+        data = await reader.readexactly(32 << 20)
+    assert b"I am...." not in data
 
 
 async def ended(caller: Caller) -> Aborted:
