@@ -5,12 +5,12 @@ They answer bytes with bytes, as a client does, and count the time they take, so
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import count
 
+from holdfast_kit.rpc.status import Aborted
 from holdfast_proto.durabletask import microsoft_pb2 as dt
 from holdfast_proto.history import Status
 from holdfast_proto.v1 import client_pb2 as client_pb
@@ -120,6 +120,15 @@ class NativeApp(_Timed):
         return (await answer(self._engine, client_pb.Request.FromString(sent))).SerializeToString()
 
 
+class _Reply:
+    """This app goes on with what comes next, not with the answer."""
+
+    def answer(self, message: bytes, /) -> None: ...
+
+    def refuse(self, error: Aborted, /) -> None:
+        raise error
+
+
 class DurableTaskApp(_Timed):
     """As Microsoft's Python package: every turn with its whole past, every answer a call of its own."""
 
@@ -135,16 +144,12 @@ class DurableTaskApp(_Timed):
         host.pool.connect(self._worker)
 
     async def work(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            while (data := await self._worker.next()) is not None:
-                with self._own():
-                    item = dt.WorkItem.FromString(data)
-                    is_turn = item.HasField("orchestrator_request")
-                    sent = self._turn(item) if is_turn else self._activity(item)
-                group.create_task(self._complete(sent, is_turn=is_turn))
-
-    async def _complete(self, sent: bytes, *, is_turn: bool) -> None:
-        await (self._completions.turn(sent) if is_turn else self._completions.activity(sent))
+        while (data := await self._worker.next()) is not None:
+            with self._own():
+                item = dt.WorkItem.FromString(data)
+                is_turn = item.HasField("orchestrator_request")
+                sent = self._turn(item) if is_turn else self._activity(item)
+            (self._completions.turn if is_turn else self._completions.activity)(sent, _Reply())
 
     def _turn(self, item: dt.WorkItem) -> bytes:
         request = item.orchestrator_request

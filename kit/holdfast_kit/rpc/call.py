@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
+from holdfast_kit.rpc.status import Aborted
+
 
 class Call(Protocol):
     """One call, as its handler sees it."""
@@ -31,16 +33,33 @@ class Call(Protocol):
         ...
 
 
+class Reply(Protocol):
+    """What a handler that nobody waits for answers with: once, at once or later. Who has hung up hears nothing."""
+
+    def answer(self, message: bytes, /) -> None: ...
+
+    def refuse(self, error: Aborted, /) -> None: ...
+
+
 Unary: TypeAlias = Callable[[bytes, Call], Awaitable[bytes]]
 Serve: TypeAlias = Callable[[bytes, Call], Awaitable[None]]
+Told: TypeAlias = Callable[[bytes, Reply], None]
 Converse: TypeAlias = Callable[[AsyncIterator[bytes], Call], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class OneToOne:
-    """With `can_wait` nobody goes on because of the answer: it leaves with whatever leaves next, or a moment later."""
-
     run: Unary
+
+
+@dataclass(frozen=True, slots=True)
+class ToldToOne:
+    """One message in, one out, and no task in between: the handler returns at once and answers when it can.
+
+    With `can_wait` nobody goes on because of the answer: it leaves with whatever leaves next, or a moment later.
+    """
+
+    run: Told
     can_wait: bool = False
 
 
@@ -54,7 +73,7 @@ class ManyToMany:
     run: Converse
 
 
-Method: TypeAlias = OneToOne | OneToMany | ManyToMany
+Method: TypeAlias = OneToOne | ToldToOne | OneToMany | ManyToMany
 Methods: TypeAlias = Mapping[str, Method]
 """By path: /service/method."""
 

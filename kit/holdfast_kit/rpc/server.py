@@ -166,7 +166,8 @@ class Link:
             self._first += data[: len(PREFACE)]
         for event in self._connection.receive(data):
             self._take(event)
-        self._flush()
+        if self._lingering is None:  # else what there is to say leaves in a moment
+            self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -1,4 +1,4 @@
-"""One call at a server: its messages in, its handler's task, its answer out.
+"""One call at a server: its messages in, its handler's task if it has one, its answer out.
 
 headers -> (one message, or the first of many) -> handler -> messages -> trailers -> over
                                               caller hangs up, or its deadline passes: the handler is cancelled
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, assert_never
 
 from holdfast_kit.clock import Clock, Handle
-from holdfast_kit.rpc.call import Incoming, ManyToMany, Method, OneToMany, OneToOne
+from holdfast_kit.rpc.call import Incoming, ManyToMany, Method, OneToMany, OneToOne, ToldToOne
 from holdfast_kit.rpc.connection import Connection
 from holdfast_kit.rpc.messages import Messages, framed
 from holdfast_kit.rpc.status import HEAD, OK_TRAILERS, Aborted, Status, trailers
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Serving:
-    """Implements `Call` for the handler."""
+    """Implements `Call` for a handler with a task, `Reply` for one without."""
 
     __slots__ = (
         "_connection",
@@ -97,7 +97,17 @@ class Serving:
         if messages:
             self._request = messages[0]
         if ends:
-            self._task = self._link.run(self)
+            if isinstance(self._method, ToldToOne):
+                self._tell(self._method)
+            else:
+                self._task = self._link.run(self)
+
+    def _tell(self, method: ToldToOne) -> None:
+        assert self._request is not None
+        try:
+            method.run(self._request, self)
+        except Exception as error:  # noqa: BLE001 - the edge of the call
+            self._fail(error)
 
     def hung_up(self) -> None:
         """Nobody hears the answer any more."""
@@ -126,25 +136,41 @@ class Serving:
             self._drained = asyncio.get_running_loop().create_future()
             await self._drained
 
+    def answer(self, message: bytes, /) -> None:
+        if self._is_over:
+            return
+        if not self._has_begun:
+            self._connection.send_headers(self._stream_id, HEAD)
+        self._connection.send_data(self._stream_id, framed(message))
+        self._finish(OK_TRAILERS, can_wait=isinstance(self._method, ToldToOne) and self._method.can_wait)
+
+    def refuse(self, error: Aborted, /) -> None:
+        self._fail(error)
+
     # -- its life --------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         try:
             await self._run(self._method)
-        except Aborted as error:
-            self._finish(trailers(error.status, error.text, with_head=not self._has_begun))
         except asyncio.CancelledError:
             self._finish(trailers(Status.CANCELLED, "the call was cancelled", with_head=not self._has_begun))
             raise
-        except Exception as fault:  # noqa: BLE001 - the edge of the call
-            _log.exception("a handler failed", extra={"path": self.metadata.get(":path", "")})
-            self._finish(trailers(Status.UNKNOWN, type(fault).__name__, with_head=not self._has_begun))
+        except Exception as error:  # noqa: BLE001 - the edge of the call
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, Aborted):
+            block = trailers(error.status, error.text, with_head=not self._has_begun)
+        else:
+            _log.error("a handler failed", exc_info=error, extra={"path": self.metadata.get(":path", "")})
+            block = trailers(Status.UNKNOWN, type(error).__name__, with_head=not self._has_begun)
+        self._finish(block)
 
     async def _run(self, method: Method) -> None:
         match method:
-            case OneToOne(can_wait=can_wait):
+            case OneToOne():
                 assert self._request is not None
-                self._answer(await method.run(self._request, self), can_wait=can_wait)
+                self.answer(await method.run(self._request, self))
                 return
             case OneToMany():
                 assert self._request is not None
@@ -152,19 +178,13 @@ class Serving:
             case ManyToMany():
                 assert self._incoming is not None
                 await method.run(self._incoming, self)
+            case ToldToOne():
+                raise AssertionError("it has no task")
             case _:
                 assert_never(method)
         if not self._is_over:
             self.begin()
             self._finish(OK_TRAILERS)
-
-    def _answer(self, message: bytes, *, can_wait: bool) -> None:
-        if self._is_over:
-            return
-        if not self._has_begun:
-            self._connection.send_headers(self._stream_id, HEAD)
-        self._connection.send_data(self._stream_id, framed(message))
-        self._finish(OK_TRAILERS, can_wait=can_wait)
 
     def _finish(self, block: bytes, *, can_wait: bool = False) -> None:
         if self._is_over:

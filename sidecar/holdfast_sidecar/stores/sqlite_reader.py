@@ -119,11 +119,11 @@ class Reader:
 
     @contextmanager
     def _moment(self) -> Generator[None]:
-        self._rows.run("BEGIN")
+        self._rows.run("BEGIN", ())
         try:
             yield
         finally:
-            self._rows.run("COMMIT")
+            self._rows.run("COMMIT", ())
 
 
 def _only(rows: list[tuple[bytes]]) -> tuple[bytes, ...]:

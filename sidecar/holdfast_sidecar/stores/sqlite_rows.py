@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, cast
 
 import apsw
@@ -27,6 +27,9 @@ class Rows:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
+        # The connection's own methods, as apsw's types have no word for bound values that come from elsewhere.
+        self.run = cast("Callable[[str, Sequence[object]], object]", connection.execute)
+        self.run_each = cast("Callable[[str, Sequence[Sequence[object]]], object]", connection.executemany)
 
     def all(self, statement: Select[Row], bound: Sequence[object] = ()) -> list[Row]:
         return cast("list[Row]", self._connection.execute(statement, cast("tuple[int, ...]", bound)).fetchall())
@@ -37,9 +40,3 @@ class Rows:
     def value(self, statement: Value[Row], bound: Sequence[object] = ()) -> Row | None:
         """The column of the first row; None when there is no row or it holds NULL."""
         return cast("Row | None", self._connection.execute(statement, cast("tuple[int, ...]", bound)).get)
-
-    def run(self, statement: str, bound: Sequence[object] = ()) -> None:
-        self._connection.execute(statement, cast("tuple[int, ...]", bound))
-
-    def run_each(self, statement: str, bound: Sequence[Sequence[object]]) -> None:
-        self._connection.executemany(statement, cast("list[tuple[int, ...]]", bound))

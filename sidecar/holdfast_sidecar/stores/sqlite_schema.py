@@ -19,6 +19,7 @@ PAGE_BYTES: Final = 8192  # measured against 4096: a tenth less CPU per commit
 CHECKPOINT_PAGES: Final = 2000  # 16 MB of log until it is folded into the file
 WRITER_CACHE_KIB: Final = 8192
 READER_CACHE_KIB: Final = 4096
+STATEMENTS: Final = 1000  # rows written until a statement that was not used meanwhile is forgotten: apsw counts rows
 BUSY_MS: Final = 5000  # only a person with a shell can hold a lock that we meet
 VACUUM_PAGES: Final = 10_000  # given back to the file system at one opening: a second at most
 
@@ -60,7 +61,9 @@ CREATE INDEX reminder_due ON reminder (due_at, id, name, partition);
 
 def open_writer(path: Path) -> apsw.Connection:
     """The one connection that writes, and so the one that checkpoints. Changes nothing in a file that exists."""
-    writer = apsw.Connection(str(path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, statementcachesize=200)
+    writer = apsw.Connection(
+        str(path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, statementcachesize=STATEMENTS
+    )
     writer.set_busy_timeout(BUSY_MS)
     return writer
 

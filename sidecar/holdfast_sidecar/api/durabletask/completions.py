@@ -1,17 +1,17 @@
 """What workers answer: turns, activities, and work that they give back.
 
 Most clients echo the token of the work item; some echo none, and are known by instance and seq. An answer to work that
-nobody waits for any more is answered OK and changes nothing.
+nobody waits for any more is answered OK and changes nothing. Nothing here waits, so none of it needs a task.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from google.protobuf.message import DecodeError
 
+from holdfast_kit.rpc.call import Reply
 from holdfast_proto.actions import Action, CompleteWorkflow, Stall
 from holdfast_proto.codec import encode_event
 from holdfast_proto.durabletask import dapr_pb2, microsoft_pb2
@@ -26,6 +26,7 @@ from holdfast_sidecar.api.durabletask.parsing import parsed
 from holdfast_sidecar.api.durabletask.tokens import Token, Work, read_token
 from holdfast_sidecar.api.durabletask.turns import SUBJECT
 from holdfast_sidecar.api.durabletask.worker import DurableTaskWorker
+from holdfast_sidecar.api.refusal import refusal
 from holdfast_sidecar.core.errors import HoldfastError
 from holdfast_sidecar.core.turn import TurnResult
 
@@ -39,7 +40,7 @@ class Completions:
         self._host = host
         self._pool = host.pool
 
-    def calls(self) -> dict[str, Callable[[bytes], Awaitable[bytes]]]:
+    def calls(self) -> dict[str, Callable[[bytes, Reply], None]]:
         return {
             "CompleteOrchestratorTask": self.turn,
             "CompleteWorkflowTask": self.turn,
@@ -50,11 +51,13 @@ class Completions:
 
     # -- turns -----------------------------------------------------------------------------------------------------
 
-    async def turn(self, data: bytes) -> bytes:
+    def turn(self, data: bytes, reply: Reply) -> None:
         task = self._turn_task(data)
-        if task is None or not isinstance(task.worker, DurableTaskWorker):
-            return OK
-        worker = task.worker
+        if task is not None and isinstance(task.worker, DurableTaskWorker):
+            self._turn_answered(task.worker, task, data)
+        reply.answer(OK)
+
+    def _turn_answered(self, worker: DurableTaskWorker, task: TurnTask, data: bytes) -> None:
         try:
             answer = worker.read_turn_answer(data)
         except BadRequest as error:
@@ -63,11 +66,10 @@ class Completions:
         if answer.requires_history:
             worker.forget(task.instance_id)
             self._give_back(Token(Work.TURN, task.token))
-            return OK
+            return
         actions = worker.whole(task.token, answer, actions_max=self._host.limits.actions_max)
         if actions is not None:
             self._close_turn(worker, task, _result(answer, actions, worker))
-        return OK
 
     def _close_turn(self, worker: DurableTaskWorker, task: TurnTask, result: TurnResult) -> None:
         token = task.token
@@ -90,30 +92,26 @@ class Completions:
 
     # -- activities ------------------------------------------------------------------------------------------------
 
-    async def activity(self, data: bytes) -> bytes:
+    def activity(self, data: bytes, reply: Reply) -> None:
         """Answered when the result is durable: then the worker may forget it."""
         answer = shared.read_activity_answer(data)
         task = self._activity_task(answer)
         if task is None:
-            return OK
+            reply.answer(OK)
+            return
         worker, token = task.worker, task.token
         self._pool.take_activity(token)
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def reply(error: HoldfastError | None) -> None:
-            if durable.done():
-                return
+        def kept(error: HoldfastError | None) -> None:
             if error is None:
-                durable.set_result(None)
+                reply.answer(OK)
             else:
-                durable.set_exception(error)
+                reply.refuse(refusal(error))
 
-        task.on_done(task, self._event(task, answer), reply)
+        task.on_done(task, self._event(task, answer), kept)
         if isinstance(worker, DurableTaskWorker):
             worker.activity_finished(token)
             self._pool.refill(worker)
-        await durable
-        return OK
 
     def _event(self, task: ActivityTask, answer: ActivityAnswer) -> bytes:
         now, limits = self._host.clock.now_ns(), self._host.limits
@@ -132,11 +130,11 @@ class Completions:
 
     # -- given back ------------------------------------------------------------------------------------------------
 
-    async def abandon(self, data: bytes) -> bytes:
+    def abandon(self, data: bytes, reply: Reply) -> None:
         token = read_token(requests.read_abandon(data))
         if token is not None:
             self._give_back(token)
-        return OK
+        reply.answer(OK)
 
     def _give_back(self, token: Token) -> None:
         """The worker has room for other work meanwhile."""

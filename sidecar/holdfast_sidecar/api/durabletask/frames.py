@@ -9,6 +9,7 @@ from holdfast_proto.codec import Kind, kind_of
 from holdfast_proto.codec.values import failure_of, set_trace
 from holdfast_proto.durabletask import dapr_pb2 as dapr
 from holdfast_proto.durabletask import microsoft_pb2 as microsoft
+from holdfast_proto.history import Failure
 from holdfast_sidecar.api.durabletask import wire
 from holdfast_sidecar.api.durabletask.model import ActivityAnswer, ActivityCall, TurnCall
 from holdfast_sidecar.api.durabletask.parsing import named, parsed
@@ -74,14 +75,17 @@ def history_frame(events: Iterable[bytes | None]) -> bytes:
 
 def read_activity_answer(data: bytes) -> ActivityAnswer:
     response = parsed(microsoft.ActivityResponse, data, "activity answer")
-    with named("activity answer"):
-        return ActivityAnswer(
-            instance_id=response.instance_id,
-            seq=response.task_id,
-            token=response.completion_token,
-            result=response.result.value if response.HasField("result") else None,
-            failure=failure_of(response.failure_details) if response.HasField("failure_details") else None,
-        )
+    failure: Failure | None = None
+    if response.HasField("failure_details"):
+        with named("activity answer"):
+            failure = failure_of(response.failure_details)
+    return ActivityAnswer(
+        instance_id=response.instance_id,
+        seq=response.task_id,
+        token=response.completion_token,
+        result=response.result.value if response.HasField("result") else None,
+        failure=failure,
+    )
 
 
 def rows_of_kinds(rows: Sequence[bytes], kinds: frozenset[Kind]) -> list[bytes]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Final
 
-from holdfast_kit.rpc.call import Call, Method, Methods, OneToMany, OneToOne, Unary
+from holdfast_kit.rpc.call import Call, Method, Methods, OneToMany, OneToOne, Reply, Told, ToldToOne, Unary
 from holdfast_sidecar.actors.engine import Engine
 from holdfast_sidecar.actors.host import Host
 from holdfast_sidecar.api.durabletask.completions import Completions
@@ -41,10 +41,10 @@ class DurableTaskService:
         self._drains = False
 
     def methods(self) -> Methods:
-        unary = {**self._management.calls(), **self._completions.calls(), "Hello": _hello}
-        methods: dict[str, Method] = {
-            name: OneToOne(_named(answering), can_wait=name in PATIENT) for name, answering in unary.items()
-        }
+        asked = {**self._management.calls(), "Hello": _hello}
+        methods: dict[str, Method] = {name: OneToOne(_named(answering)) for name, answering in asked.items()}
+        for name, telling in self._completions.calls().items():
+            methods[name] = ToldToOne(_told(telling), can_wait=name in PATIENT)
         methods["GetWorkItems"] = OneToMany(self.work_items)
         methods["StreamInstanceHistory"] = OneToMany(self.stream_history)
         return {f"/{SERVICE}/{name}": method for name, method in methods.items()}
@@ -99,6 +99,16 @@ def _named(answering: Answering) -> Unary:
     async def handle(request: bytes, _: Call) -> bytes:
         try:
             return await answering(request)
+        except Exception as error:
+            raise refusal(error) from error
+
+    return handle
+
+
+def _told(telling: Told) -> Told:
+    def handle(request: bytes, reply: Reply) -> None:
+        try:
+            telling(request, reply)
         except Exception as error:
             raise refusal(error) from error
 

@@ -12,7 +12,7 @@ import pytest
 
 from holdfast_kit.clock import SystemClock, VirtualClock
 from holdfast_kit.rpc import frames
-from holdfast_kit.rpc.call import Call, ManyToMany, OneToMany, OneToOne
+from holdfast_kit.rpc.call import Call, ManyToMany, OneToMany, OneToOne, Reply, ToldToOne
 from holdfast_kit.rpc.server import Server
 from holdfast_kit.rpc.status import Aborted, Status
 from holdfast_kit.rpc.vigil import PATIENCE, SILENCE
@@ -27,6 +27,7 @@ class Service:
         self.cancelled = asyncio.Event()
         self.begun = asyncio.Event()
         self.metadata: dict[str, str] = {}
+        self.kept: Reply | None = None
 
     async def echo(self, message: bytes, call: Call) -> bytes:
         self.metadata = dict(call.metadata)
@@ -37,6 +38,17 @@ class Service:
         if message == b"hang":
             await self.hang()
         return message
+
+    def told(self, message: bytes, reply: Reply) -> None:
+        if message == b"refuse":
+            reply.refuse(Aborted(Status.NOT_FOUND, "no such thing: ü 100 %"))
+        elif message == b"fail":
+            raise ValueError("secret")
+        elif message == b"keep":
+            self.kept = reply
+            self.begun.set()
+        else:
+            reply.answer(message)
 
     async def hang(self) -> None:
         self.begun.set()
@@ -64,7 +76,7 @@ async def serving(
 ) -> AsyncGenerator[tuple[Server, int]]:
     server = Server(clock or SystemClock(), check=lambda shown: "no" if shown.get("token") == "bad" else None)
     server.add({"/s/Echo": OneToOne(service.echo), "/s/Count": OneToMany(service.count)})
-    server.add({"/s/Patient": OneToOne(service.echo, can_wait=True)})
+    server.add({"/s/Told": ToldToOne(service.told), "/s/Patient": ToldToOne(service.told, can_wait=True)})
     server.add({"/s/Twice": ManyToMany(service.twice), "/s/Silent": OneToMany(service.silent)})
     listener = socket.create_server(("127.0.0.1", 0))
     await server.start(listener)
@@ -85,25 +97,30 @@ async def connected(service: Service) -> AsyncGenerator[grpc.aio.Channel]:
         yield channel
 
 
-def echo(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
-    found: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/s/Echo", None, None)
+def echo(channel: grpc.aio.Channel, path: str = "/s/Echo") -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    found: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path, None, None)
     return found
 
 
+paths = pytest.mark.parametrize("path", ["/s/Echo", "/s/Told", "/s/Patient"])
+
+
 @pytest.mark.parametrize("size", [0, 1, 85, 70_000, 9_000_000])
-async def test_a_message_of_any_size_is_answered(size: int) -> None:
+@paths
+async def test_a_message_of_any_size_is_answered(size: int, path: str) -> None:
     async with connected(Service()) as channel:
-        assert await echo(channel)(b"x" * size) == b"x" * size
+        assert await echo(channel, path)(b"x" * size) == b"x" * size
 
 
-async def test_many_calls_at_once_each_get_their_own_answer() -> None:
+@paths
+async def test_many_calls_at_once_each_get_their_own_answer(path: str) -> None:
     async with connected(Service()) as channel, asyncio.TaskGroup() as group:
-        calls = [group.create_task(_call(channel, b"%d" % number)) for number in range(300)]
+        calls = [group.create_task(_call(channel, path, b"%d" % number)) for number in range(300)]
     assert [call.result() for call in calls] == [b"%d" % number for number in range(300)]
 
 
-async def _call(channel: grpc.aio.Channel, message: bytes) -> bytes:
-    return await echo(channel)(message)
+async def _call(channel: grpc.aio.Channel, path: str, message: bytes) -> bytes:
+    return await echo(channel, path)(message)
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
@@ -126,10 +143,11 @@ async def test_metadata_come_to_the_handler() -> None:
         (b"fail", grpc.StatusCode.UNKNOWN, "ValueError"),
     ],
 )
-async def test_a_call_that_fails_says_why(message: bytes, code: grpc.StatusCode, text: str) -> None:
+@paths
+async def test_a_call_that_fails_says_why(message: bytes, code: grpc.StatusCode, text: str, path: str) -> None:
     async with connected(Service()) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
-            await echo(channel)(message)
+            await echo(channel, path)(message)
     assert (failed.value.code(), failed.value.details()) == (code, text)
 
 
@@ -152,8 +170,29 @@ async def test_who_is_not_let_in_hears_it() -> None:
 async def test_an_answer_that_can_wait_leaves_by_itself_when_nothing_else_does() -> None:
     service = Service()
     async with connected(service) as channel:
-        patient: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/s/Patient", None, None)
-        assert await patient(b"hello") == b"hello"
+        assert await echo(channel, "/s/Patient")(b"hello") == b"hello"
+
+
+async def test_who_is_told_may_answer_later() -> None:
+    service = Service()
+    async with connected(service) as channel:
+        waiting = asyncio.ensure_future(_call(channel, "/s/Told", b"keep"))
+        await service.begun.wait()
+        assert service.kept is not None
+        service.kept.answer(b"at last")
+        assert await waiting == b"at last"
+
+
+async def test_an_answer_after_the_deadline_is_heard_by_nobody() -> None:
+    service = Service()
+    async with connected(service) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as failed:
+            await echo(channel, "/s/Told")(b"keep", timeout=0.2)
+        assert service.kept is not None
+        service.kept.answer(b"too late")
+        service.kept.refuse(Aborted(Status.NOT_FOUND, "too late, too"))
+        assert await _call(channel, "/s/Told", b"and on") == b"and on"
+    assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 async def test_a_deadline_ends_the_handler() -> None:
