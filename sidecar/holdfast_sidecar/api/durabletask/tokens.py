@@ -30,8 +30,8 @@ class Token(NamedTuple):
 
 
 def write_token(token: Token) -> str:
-    body = f"{token.work}{token.dispatch:x}"
-    return f"{crc32(body.encode()):08x}{body}"
+    body = token.work + format(token.dispatch, "x")
+    return format(crc32(body.encode()), "08x") + body
 
 
 def read_token(text: str) -> Token | None:
