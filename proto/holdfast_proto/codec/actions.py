@@ -202,7 +202,7 @@ def _schedule_activity(m: pb.Action) -> ScheduleActivity:
         version=body.version.value if body.HasField("version") else None,
         input=body.input.value if body.HasField("input") else None,
         trace=values.trace_of(body.trace) if body.HasField("trace") else None,
-        tags=dict(extras.tags),
+        tags=values.tags_of(extras.tags),
         task_execution_id=extras.task_execution_id,
         options=values.options_of(extras.options) if extras.HasField("options") else None,
     )
@@ -217,7 +217,7 @@ def _start_child(m: pb.Action) -> StartChild:
         version=body.version.value if body.HasField("version") else None,
         input=body.input.value if body.HasField("input") else None,
         trace=values.trace_of(body.trace) if body.HasField("trace") else None,
-        tags=dict(m.extras.tags),
+        tags=values.tags_of(m.extras.tags),
         retry_of=body.retry_of.instance_id,
     )
 
@@ -259,7 +259,7 @@ def _complete_workflow(m: pb.Action) -> CompleteWorkflow:
         failure=values.failure_of(body.failure) if body.HasField("failure") else None,
         new_version=body.new_version.value if body.HasField("new_version") else None,
         carryover=tuple(_carried(event) for event in body.carryover),
-        tags=dict(body.tags) if body.tags or m.extras.clears_tags else None,
+        tags=values.tags_of(body.tags) if body.tags or m.extras.clears_tags else None,
     )
 
 
@@ -297,7 +297,7 @@ def detached_of(body: pb.StartDetached, *, seq: int) -> StartDetached:
         scheduled_at=values.time_of(body.scheduled_at) if body.HasField("scheduled_at") else None,
         execution_id=body.execution_id.value if body.HasField("execution_id") else None,
         trace=values.trace_of(body.trace) if body.HasField("trace") else None,
-        tags=dict(body.tags),
+        tags=values.tags_of(body.tags),
     )
 
 

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from holdfast_proto.codec import values
 from holdfast_proto.codec.errors import Unreadable, UnreadableKind
-from holdfast_proto.codec.values import SECOND
+from holdfast_proto.codec.values import SECOND, tags_of
 from holdfast_proto.history import (
     ActivityCancelRequested,
     ActivityCompleted,
@@ -85,7 +85,7 @@ def _activity_scheduled(m: pb.HistoryEvent, at: int) -> ActivityScheduled:
         input=body.input.value if body.HasField("input") else None,
         trace=values.trace_of(body.trace) if body.HasField("trace") else None,
         rerun_of=body.rerun_of.instance_id if body.HasField("rerun_of") else "",
-        tags=dict(extras.tags) if has_extras else {},
+        tags=tags_of(extras.tags) if has_extras else {},
         task_execution_id=extras.task_execution_id if has_extras else "",
         options=values.options_of(extras.options) if has_extras and extras.HasField("options") else None,
     )
@@ -120,7 +120,7 @@ def _workflow_started(m: pb.HistoryEvent, at: int) -> WorkflowStarted:
         parent=values.parent_of(body.parent) if body.HasField("parent") else None,
         scheduled_at=values.time_of(body.scheduled_at) if body.HasField("scheduled_at") else None,
         trace=values.trace_of(body.trace) if body.HasField("trace") else None,
-        tags=dict(body.tags),
+        tags=tags_of(body.tags),
     )
 
 
@@ -187,7 +187,7 @@ def _child_scheduled(m: pb.HistoryEvent, at: int) -> ChildScheduled:
         version=body.version.value if body.HasField("version") else None,
         input=body.input.value if body.HasField("input") else None,
         trace=values.trace_of(body.trace) if body.HasField("trace") else None,
-        tags=dict(m.extras.tags),
+        tags=tags_of(m.extras.tags),
         rerun_of=m.extras.rerun_of,
         retry_of=body.retry_of.instance_id,
     )
@@ -240,7 +240,7 @@ def _rewound(m: pb.HistoryEvent, at: int) -> Rewound:
         input=body.input.value if body.HasField("input") else None,
         parent=values.parent_of(body.parent) if body.HasField("parent") else None,
         trace=values.trace_of(body.trace) if body.HasField("trace") else None,
-        tags=dict(body.tags),
+        tags=tags_of(body.tags),
     )
 
 

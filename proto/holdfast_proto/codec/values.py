@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -75,6 +76,11 @@ def set_trace(target: pb.Trace, trace: Trace) -> None:
 
 def trace_of(source: pb.Trace) -> Trace:
     return Trace(source.parent, source.state.value if source.HasField("state") else None, source.span_id)
+
+
+def tags_of(source: Mapping[str, str]) -> dict[str, str]:
+    """Most have none, and copying an empty map of protobuf's is dear."""
+    return dict(source) if source else {}
 
 
 def set_parent(target: pb.Parent, parent: Parent) -> None:

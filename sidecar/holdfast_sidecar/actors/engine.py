@@ -314,7 +314,8 @@ class Engine:
         await self._ask(Deliver(instance_id=instance_id, event=encode_event(event)))
 
     async def _ask(self, message: Message) -> None:
-        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[None] = loop.create_future()
 
         def reply(error: HoldfastError | None) -> None:
             if answered.done():
@@ -324,15 +325,20 @@ class Engine:
             else:
                 answered.set_exception(error)
 
+        def expired() -> None:
+            reply(
+                Unavailable(
+                    f"instance {message.instance_id!r}: no answer within {ASK_TIMEOUT:g} s; whether it took effect is "
+                    "not known, ask for its state before trying again"
+                )
+            )
+
+        timer = loop.call_later(ASK_TIMEOUT, expired)
         self._router.ask(message, reply)
         try:
-            async with asyncio.timeout(ASK_TIMEOUT):
-                await answered
-        except TimeoutError:
-            raise Unavailable(
-                f"instance {message.instance_id!r}: no answer within {ASK_TIMEOUT:g} s; whether it took effect is not "
-                "known, ask for its state before trying again"
-            ) from None
+            await answered
+        finally:
+            timer.cancel()
 
     def _check_payload(self, what: str, payload: str | None) -> None:
         bound = self._limits.payload_bytes_max

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from holdfast_proto.actions import Action, ReplaceHistory, ScheduleActivity, StartChild
 from holdfast_proto.codec import Kind, Unreadable, decode_event, kind_of
 from holdfast_proto.codec.actions import send_of, terminate_of, timer_of
-from holdfast_proto.codec.values import FIRST_AT, LAST_AT, trace_of
+from holdfast_proto.codec.values import FIRST_AT, LAST_AT, tags_of, trace_of
 from holdfast_proto.durabletask import microsoft_pb2 as pb
 from holdfast_proto.history import ActivityScheduled, ChildScheduled, HistoryEvent
 from holdfast_proto.v1 import history_pb2 as v1
@@ -107,7 +107,7 @@ def _action(action: pb.OrchestratorAction) -> Action:
             return _schedule_activity(action.schedule_task, seq)
         case "complete_orchestration":
             body = action.complete_orchestration
-            return completion_of(body, seq=seq, tags=dict(body.tags) or None)
+            return completion_of(body, seq=seq, tags=tags_of(body.tags) or None)
         case "create_timer":
             return timer_of(action.create_timer, seq=seq)
         case "create_sub_orchestration":
@@ -133,7 +133,7 @@ def _schedule_activity(body: pb.ScheduleTaskAction, seq: int) -> ScheduleActivit
         version=body.version.value if body.HasField("version") else None,
         input=body.input.value if body.HasField("input") else None,
         trace=trace_of(body.parent_trace_context) if body.HasField("parent_trace_context") else None,
-        tags=dict(body.tags),
+        tags=tags_of(body.tags),
     )
 
 
@@ -145,7 +145,7 @@ def _start_child(body: pb.CreateSubOrchestrationAction, seq: int) -> StartChild:
         version=body.version.value if body.HasField("version") else None,
         input=body.input.value if body.HasField("input") else None,
         trace=trace_of(body.parent_trace_context) if body.HasField("parent_trace_context") else None,
-        tags=dict(body.tags),
+        tags=tags_of(body.tags),
     )
 
 

@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
-from holdfast_proto.codec.values import SECOND, time_of, trace_of
+from holdfast_proto.codec.values import SECOND, tags_of, time_of, trace_of
 from holdfast_proto.durabletask import dapr_pb2 as dapr
 from holdfast_proto.durabletask import microsoft_pb2 as microsoft
 from holdfast_proto.history import Status, Trace
@@ -147,7 +147,7 @@ def read_start(data: bytes) -> Start:
             input=request.input.value if request.HasField("input") else None,
             scheduled_at=time_of(request.scheduled_start_timestamp) or None,  # JavaScript sends 1970 for "now"
             execution_id=request.execution_id.value or None,
-            tags=dict(request.tags),
+            tags=tags_of(request.tags),
             trace=trace_of(request.parent_trace_context) if request.HasField("parent_trace_context") else None,
             policy=_policy(other, subject),
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import UNSET
 
 from holdfast_proto.codec import decode_event
-from holdfast_proto.codec.values import trace_of
+from holdfast_proto.codec.values import tags_of, trace_of
 from holdfast_proto.history import ActivityScheduled, ChildScheduled, Status, TimerCreated
 from holdfast_proto.v1 import client_pb2 as pb
 from holdfast_sidecar.actors.engine import Engine, StartRequest
@@ -21,6 +22,7 @@ LIST_DEFAULT, LIST_MAX = 100, 1_000
 HISTORY_DEFAULT, HISTORY_MAX = 500, 5_000
 STARTS_MAX = 10_000  # of one StartMany
 ANEW = ReusePolicy()
+_STATUSES: Final = {status.value: status for status in Status}
 
 
 async def answer(engine: Engine, request: pb.Request) -> pb.Reply:
@@ -89,7 +91,7 @@ def _start_request(engine: Engine, start: pb.StartRequest, *, may_wait: bool = F
         input=start.input if start.HasField("input") else None,
         scheduled_at=start.scheduled_at or None,
         execution_id=execution_id,
-        tags=dict(start.tags),
+        tags=tags_of(start.tags),
         trace=trace_of(start.trace) if start.HasField("trace") else None,
         policy=policy,
         may_wait=may_wait,
@@ -254,8 +256,7 @@ def _filter(wanted: pb.InstanceFilter) -> Filter:
 
 def _statuses(numbers: Iterable[int]) -> frozenset[Status]:
     try:
-        return frozenset(Status(number) for number in numbers)
-    except ValueError as error:
-        raise InvalidRequest(
-            f"status: {error}; known are {', '.join(f'{s.value} {s.name}' for s in Status)}"
-        ) from error
+        return frozenset([_STATUSES[number] for number in numbers])
+    except KeyError as error:
+        known = ", ".join(f"{status.value} {status.name}" for status in Status)
+        raise InvalidRequest(f"status: expected some of {known}, found {error}") from error

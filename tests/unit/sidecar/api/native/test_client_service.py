@@ -202,7 +202,8 @@ async def test_a_start_may_say_what_becomes_of_the_one_that_has_the_id(world: Wo
     assert replaced.started.execution_id == "new"
     assert (await client.ask(get(4))).found.instance.execution_id == "new"
     wrong = await client.ask(start(5, reuse=pb.Reuse(kept=[77])))
-    assert "77 is not a valid Status; known are 0 RUNNING" in wrong.error.text
+    assert "status: expected some of 0 RUNNING" in wrong.error.text
+    assert wrong.error.text.endswith("found 77")
 
 
 async def test_of_many_starts_those_that_fail_leave_the_others(world: World) -> None:
@@ -307,7 +308,7 @@ async def test_a_list_is_filtered_and_given_page_by_page(world: World) -> None:
     ("wanted", "text"),
     [
         (pb.InstanceFilter(tags={"a": "b"}), "filter by tags: this sidecar has no index of tags"),
-        (pb.InstanceFilter(statuses=[99]), "99 is not a valid Status"),
+        (pb.InstanceFilter(statuses=[99]), "found 99"),
     ],
 )
 async def test_a_filter_that_cannot_be_is_refused(world: World, wanted: pb.InstanceFilter, text: str) -> None:
