@@ -325,15 +325,7 @@ class Engine:
             else:
                 answered.set_exception(error)
 
-        def expired() -> None:
-            reply(
-                Unavailable(
-                    f"instance {message.instance_id!r}: no answer within {ASK_TIMEOUT:g} s; whether it took effect is "
-                    "not known, ask for its state before trying again"
-                )
-            )
-
-        timer = loop.call_later(ASK_TIMEOUT, expired)
+        timer = loop.call_later(ASK_TIMEOUT, _give_up, answered, message.instance_id)
         self._router.ask(message, reply)
         try:
             await answered
@@ -350,6 +342,16 @@ class Engine:
                 f"{what}: expected at most {bound} bytes, found {size}; store it elsewhere and send a reference, "
                 "or raise payload_bytes_max"
             )
+
+
+def _give_up(answered: asyncio.Future[None], instance_id: str) -> None:
+    if not answered.done():
+        answered.set_exception(
+            Unavailable(
+                f"instance {instance_id!r}: no answer within {ASK_TIMEOUT:g} s; whether it took effect is not known, "
+                "ask for its state before trying again"
+            )
+        )
 
 
 async def _stored(reading: Awaitable[T]) -> T:
