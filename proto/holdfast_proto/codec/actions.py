@@ -195,16 +195,17 @@ def _set_replace_history(body: pb.ReplaceHistory, action: ReplaceHistory) -> Non
 
 
 def _schedule_activity(m: pb.Action) -> ScheduleActivity:
-    body, extras = m.schedule_activity, m.extras
+    body = m.schedule_activity
+    extras = m.extras if m.HasField("extras") else None
     return ScheduleActivity(
         seq=m.seq,
         name=body.name,
         version=body.version.value if body.HasField("version") else None,
         input=body.input.value if body.HasField("input") else None,
         trace=values.trace_of(body.trace) if body.HasField("trace") else None,
-        tags=values.tags_of(extras.tags),
-        task_execution_id=extras.task_execution_id,
-        options=values.options_of(extras.options) if extras.HasField("options") else None,
+        tags={} if extras is None else values.tags_of(extras.tags),
+        task_execution_id="" if extras is None else extras.task_execution_id,
+        options=None if extras is None or not extras.HasField("options") else values.options_of(extras.options),
     )
 
 

@@ -79,7 +79,7 @@ def trace_of(source: pb.Trace) -> Trace:
 
 
 def tags_of(source: Mapping[str, str]) -> dict[str, str]:
-    """Most have none, and copying an empty map of protobuf's is dear."""
+    """Most have none, and to copy an empty map of protobuf's is dear."""
     return dict(source) if source else {}
 
 

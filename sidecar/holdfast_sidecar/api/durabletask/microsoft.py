@@ -85,14 +85,15 @@ def history(rows: Sequence[bytes]) -> bytes:
 
 def read_turn_answer(data: bytes) -> TurnAnswer:
     response = parsed(pb.OrchestratorResponse, data, SUBJECT)
-    trace = response.orchestration_trace_context
     with named(SUBJECT):
         return TurnAnswer(
             instance_id=response.instance_id,
-            actions=tuple(map(_action, response.actions)),
+            actions=tuple([_action(action) for action in response.actions[:]]),
             token=response.completion_token,
             custom_status=custom_status_of(response.custom_status),
-            trace=trace.SerializeToString() if response.HasField("orchestration_trace_context") else b"",
+            trace=response.orchestration_trace_context.SerializeToString()
+            if response.HasField("orchestration_trace_context")
+            else b"",
             is_partial=response.is_partial,
             chunk_index=response.chunk_index.value if response.HasField("chunk_index") else None,
             events_processed=response.num_events_processed.value if response.HasField("num_events_processed") else None,

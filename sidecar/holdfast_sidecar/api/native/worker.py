@@ -198,7 +198,7 @@ class NativeWorker:
             self._close_turn(task, done, copy)
 
     def _close_turn(self, task: TurnTask, done: pb.TurnDone, copy: Copy | None) -> None:
-        actions = self._actions(done.actions)
+        actions = self._actions(done.actions[:])
         if copy is not None:
             if done.is_cached:
                 copy.count = task.past_count + len(task.new) + _confirmed(actions)
@@ -209,7 +209,7 @@ class NativeWorker:
             TurnResult(
                 actions=actions,
                 custom_status=_custom_status(done),
-                patches=tuple(done.patches),
+                patches=tuple(done.patches[:]),
                 version_name=done.version_name if done.HasField("version_name") else None,
                 dialect="native",
             ),
@@ -227,7 +227,9 @@ class NativeWorker:
 
     def _fused(self, step: pb.FusedStep) -> None:
         """Only a step that could be true is offered as one; of any other the results count alone."""
-        results = list(step.results)
+        results = step.results[
+            :
+        ]  # a slice, here and below: to walk through a field of protobuf's ends in an error each time
         tasks = [self._pool.peek_activity(done.token) for done in results]
         ours = [task for task in tasks if task is not None and task.worker is self]
         runs = {(task.instance_id, task.execution_id) for task in ours}
@@ -260,7 +262,7 @@ class NativeWorker:
                 return
 
     def _post_fused(self, step: pb.FusedStep, copy: Copy, answers: Sequence[tuple[ActivityAnswer, Outcome]]) -> None:
-        actions = self._actions(step.actions)
+        actions = self._actions(step.actions[:])
         instance_id = answers[0][0].instance_id
         if step.is_cached:
             copy.count = step.based_on + 1 + len(answers) + _confirmed(actions)
@@ -269,7 +271,7 @@ class NativeWorker:
         result = TurnResult(
             actions=actions,
             custom_status=_custom_status(step),
-            patches=tuple(step.patches),
+            patches=tuple(step.patches[:]),
             version_name=step.version_name if step.HasField("version_name") else None,
             dialect="native",
         )
