@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import pace, procfs
+from bench import goals, pace, procfs
 from bench.results import Row, save, table
 from bench.scenarios import SCENARIOS
 from bench.stage import Plan
@@ -28,12 +28,17 @@ SCENARIO_S = 1_800.0
 
 
 async def measure(name: str, plan: Plan) -> list[Row]:
-    """The rows of one scenario; one that breaks or takes too long says so in its last row."""
+    """The rows of one scenario; one that breaks or takes too long says so in its last row. Each says how fast the
+    machine was just before it and just after, as that changes within minutes where others work, too."""
     rows: list[Row] = []
+    before = pace.python()
     print(f"{name}, {plan.client}", file=sys.stderr)
     try:
         async with asyncio.timeout(SCENARIO_S):
             async for row in SCENARIOS[name](plan):
+                after = pace.python()
+                row.values["python_x"] = (before + after) / 2
+                before = after
                 rows.append(row)
                 print(table([row]).splitlines()[1], file=sys.stderr)
     except Exception as error:  # noqa: BLE001 - the other scenarios shall run, and the report says what broke
@@ -63,7 +68,7 @@ async def main(arguments: Sequence[str]) -> int:
                 profile.parent.mkdir(exist_ok=True)
             rows += await measure(name, replace(plan, client=client, profile=profile))
     print(table(rows))
-    print(f"\n{pace.told(found)}")
+    print("", *goals.told(rows), "", pace.told(found), sep="\n")
     facts = {
         "at": moment.isoformat(),
         "machine": {**machine, **found},

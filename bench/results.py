@@ -18,6 +18,7 @@ COLUMNS: Mapping[str, str] = {  # name in a row -> heading; the order of the tab
     "commits": "commits",
     "per_write": "per write",
     "rss_mb": "RSS MB",
+    "python_x": "Python x",
 }
 
 
