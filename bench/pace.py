@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from statistics import median
 
 import grpc
@@ -50,6 +51,11 @@ def told(found: Mapping[str, float]) -> str:
 
 
 def _python_alone() -> dict[str, float]:
+    return {name: _took(work) for name, work in _works().items()}
+
+
+@cache
+def _works() -> Mapping[str, Callable[[], object]]:
     ring = HashRing([f"host-{number}" for number in range(100)])
     registry = CollectorRegistry()
     counted = Counter("counted", "A count.", ["name"], registry=registry).labels("one")
@@ -60,10 +66,10 @@ def _python_alone() -> dict[str, float]:
         ring.get_node("instance-7")
 
     return {
-        "ring_us": _took(look_up),
-        "count_us": _took(counted.inc),
-        "observe_us": _took(lambda: observed.observe(0.3)),
-        "add_us": _took(lambda: added.add(1, {"a": "b"})),
+        "ring_us": look_up,
+        "count_us": counted.inc,
+        "observe_us": lambda: observed.observe(0.3),
+        "add_us": lambda: added.add(1, {"a": "b"}),
     }
 
 

@@ -83,7 +83,7 @@ class Serving:
                 self._take_one(messages, size=len(data), ends=ends)
                 return
         except Aborted as error:
-            self._finish(trailers(error.status, error.text, with_head=not self._has_begun))
+            self.refuse(error)
             self._cancel()
             return
         self._incoming.put(messages, size=len(data))
@@ -91,7 +91,7 @@ class Serving:
             self._incoming.end()
 
     def _take_one(self, messages: list[bytes], *, size: int, ends: bool) -> None:
-        self._consumed(size)
+        self._connection.consumed(self._stream_id, size)  # the link says so when it has taken all that came
         if len(messages) + (self._request is not None) > 1 or (ends and not messages and self._request is None):
             raise Aborted(Status.UNIMPLEMENTED, "this method takes exactly one message")
         if messages:
@@ -107,7 +107,7 @@ class Serving:
         try:
             method.run(self._request, self)
         except Exception as error:  # noqa: BLE001 - the edge of the call
-            self._fail(error)
+            self.refuse(error)
 
     def hung_up(self) -> None:
         """Nobody hears the answer any more."""
@@ -144,8 +144,14 @@ class Serving:
         self._connection.send_data(self._stream_id, framed(message))
         self._finish(OK_TRAILERS, can_wait=isinstance(self._method, ToldToOne) and self._method.can_wait)
 
-    def refuse(self, error: Aborted, /) -> None:
-        self._fail(error)
+    def refuse(self, error: Exception, /) -> None:
+        """Only what is Aborted may say why."""
+        if isinstance(error, Aborted):
+            block = trailers(error.status, error.text, with_head=not self._has_begun)
+        else:
+            _log.error("a handler failed", exc_info=error, extra={"path": self.metadata.get(":path", "")})
+            block = trailers(Status.UNKNOWN, type(error).__name__, with_head=not self._has_begun)
+        self._finish(block)
 
     # -- its life --------------------------------------------------------------------------------------------------
 
@@ -156,15 +162,7 @@ class Serving:
             self._finish(trailers(Status.CANCELLED, "the call was cancelled", with_head=not self._has_begun))
             raise
         except Exception as error:  # noqa: BLE001 - the edge of the call
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        if isinstance(error, Aborted):
-            block = trailers(error.status, error.text, with_head=not self._has_begun)
-        else:
-            _log.error("a handler failed", exc_info=error, extra={"path": self.metadata.get(":path", "")})
-            block = trailers(Status.UNKNOWN, type(error).__name__, with_head=not self._has_begun)
-        self._finish(block)
+            self.refuse(error)
 
     async def _run(self, method: Method) -> None:
         match method:

@@ -106,6 +106,8 @@ def _named(answering: Answering) -> Unary:
 
 
 def _told(telling: Told) -> Told:
+    """The same for those that answer by themselves."""
+
     def handle(request: bytes, reply: Reply) -> None:
         try:
             telling(request, reply)

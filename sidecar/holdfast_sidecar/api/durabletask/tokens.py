@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 _SUM_LENGTH: Final = 8
-_LENGTH_MAX: Final = 29
+_LENGTH_MAX: Final = _SUM_LENGTH + 1 + 20  # no dispatch has more digits; a longer text is not worth reading
 
 
 class Work(StrEnum):

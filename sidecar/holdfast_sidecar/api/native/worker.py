@@ -227,9 +227,7 @@ class NativeWorker:
 
     def _fused(self, step: pb.FusedStep) -> None:
         """Only a step that could be true is offered as one; of any other the results count alone."""
-        results = step.results[
-            :
-        ]  # a slice, here and below: to walk through a field of protobuf's ends in an error each time
+        results = step.results[:]  # slices: walking through a field itself ends in an error that is dear to make
         tasks = [self._pool.peek_activity(done.token) for done in results]
         ours = [task for task in tasks if task is not None and task.worker is self]
         runs = {(task.instance_id, task.execution_id) for task in ours}

@@ -13,7 +13,9 @@ import pytest
 from holdfast_kit.clock import SystemClock, VirtualClock
 from holdfast_kit.rpc import frames
 from holdfast_kit.rpc.call import Call, ManyToMany, OneToMany, OneToOne, Reply, ToldToOne
-from holdfast_kit.rpc.server import Server
+from holdfast_kit.rpc.hpack import encode
+from holdfast_kit.rpc.messages import framed
+from holdfast_kit.rpc.server import LINGER, Server
 from holdfast_kit.rpc.status import Aborted, Status
 from holdfast_kit.rpc.vigil import PATIENCE, SILENCE
 
@@ -40,13 +42,13 @@ class Service:
         return message
 
     def told(self, message: bytes, reply: Reply) -> None:
+        self.begun.set()
         if message == b"refuse":
             reply.refuse(Aborted(Status.NOT_FOUND, "no such thing: ü 100 %"))
         elif message == b"fail":
             raise ValueError("secret")
         elif message == b"keep":
             self.kept = reply
-            self.begun.set()
         else:
             reply.answer(message)
 
@@ -171,6 +173,31 @@ async def test_an_answer_that_can_wait_leaves_by_itself_when_nothing_else_does()
     service = Service()
     async with connected(service) as channel:
         assert await echo(channel, "/s/Patient")(b"hello") == b"hello"
+
+
+def _patient(stream_id: int) -> bytes:
+    """A call, as bytes."""
+    head = encode([(":method", "POST"), (":path", "/s/Patient"), ("content-type", "application/grpc")])
+    headers = frames.frame(frames.HEADERS, frames.END_HEADERS, stream_id, head)
+    return headers + frames.frame(frames.DATA, frames.END_STREAM, stream_id, framed(b"hello"))
+
+
+async def test_an_answer_that_can_wait_is_held_back_until_a_moment_has_passed() -> None:
+    service, clock, loop = Service(), VirtualClock(), asyncio.get_running_loop()
+    async with asyncio.timeout(DEADLINE), serving(service, clock) as (_, port):
+        with socket.socket() as caller:
+            caller.setblocking(False)
+            await loop.sock_connect(caller, ("127.0.0.1", port))
+            await loop.sock_sendall(caller, frames.PREFACE + frames.settings({}))
+            while not (await loop.sock_recv(caller, 65536)).endswith(frames.frame(frames.SETTINGS, frames.ACK, 0, b"")):
+                pass
+            await loop.sock_sendall(caller, _patient(1) + _patient(3))
+            await service.begun.wait()
+            await asyncio.sleep(0)
+            with pytest.raises(BlockingIOError):
+                caller.recv(65536)
+            clock.advance(LINGER)
+            assert (await loop.sock_recv(caller, 65536)).count(b"hello") == 2
 
 
 async def test_who_is_told_may_answer_later() -> None:
