@@ -22,15 +22,15 @@ from tests.simulation.process import Process, SimRouter
 class HastyCommitter(Committer):
     """Says that a commit is applied, and writes it later."""
 
-    def submit(self, commit: Commit, landed: Landed) -> None:
-        super().submit(commit, lambda _: None)
+    def submit(self, commit: Commit, landed: Landed, *, is_urgent: bool = False) -> None:
+        super().submit(commit, lambda _: None, is_urgent=is_urgent)
         landed(Outcome.APPLIED)
 
 
 class SendsBeforeCommit(Process):
     def make_host(self, store: Store) -> Host:
         host = super().make_host(store)
-        host.committer = HastyCommitter(store)
+        host.committer = HastyCommitter(store, self.clock, under_way=host.pool.running)
         return host
 
 

@@ -2,6 +2,8 @@
 
 When more arrives than can be written, what goes on comes before what begins: else all instances share the disk, none
 ends, and the backlog is made of work half done. Starts wait for their answer then, which slows down whoever sends them.
+
+When much is under way at workers and answers come one by one, a write waits a moment for company (`gathering.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from holdfast_kit.clock import Clock
+from holdfast_sidecar.actors.gathering import GATHER_MAX, Gathering
 from holdfast_sidecar.core.state import Commit
 from holdfast_sidecar.stores.contract import Outcome, Store, StoreError
 
@@ -29,10 +33,17 @@ STARTS_SHARE = 8  # of a group at least this part is for starts that wait: those
 
 
 class Committer:
-    """One group in flight at a time. `landed` runs in the loop, once per commit."""
+    """One group in flight at a time. `landed` runs in the loop, once per commit. `under_way` tells how much workers
+    hold whose answers will bring more commits."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock, *, under_way: Callable[[], int]) -> None:
         self._store = store
+        self._clock = clock
+        self._under_way = under_way
+        self._gathering = Gathering()
+        self._is_urgent = False
+        self._wanted = 0  # commits for which a write waits
+        self._gathered = asyncio.Event()
         self._queue: deque[_Waiting] = deque()
         self._starts: deque[_Waiting] = deque()  # of instances that do not exist yet
         self._wake = asyncio.Event()
@@ -44,15 +55,21 @@ class Committer:
     def depth(self) -> int:
         return len(self._queue) + len(self._starts)
 
-    def submit(self, commit: Commit, landed: Landed) -> None:
-        """Between commits of different instances there is no order; of one instance only one is ever here."""
+    def submit(self, commit: Commit, landed: Landed, *, is_urgent: bool = False) -> None:
+        """Between commits of different instances there is no order; of one instance only one is ever here. One that is
+        urgent waits for no company, nor does who waits already when it comes."""
         (self._queue if commit.expected_version else self._starts).append((commit, landed))
         self._wake.set()
+        if is_urgent:
+            self._is_urgent = True
+        if self._is_urgent or self.depth >= self._wanted:
+            self._gathered.set()
 
     def stop(self) -> None:
         """Writes what is queued, then `run` returns."""
         self._stopping = True
         self._wake.set()
+        self._gathered.set()
 
     async def run(self) -> None:
         while True:
@@ -62,13 +79,32 @@ class Committer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
+            await self._gather()
             await self.run_once()
             if self.depth:
                 for _ in range(TURNS_BETWEEN):
                     await asyncio.sleep(0)
 
+    async def _gather(self) -> None:
+        """Waits for company, if that is worth it."""
+        if self._is_urgent or self._stopping:
+            return
+        depth = self.depth
+        wanted = self._gathering.wanted(depth, under_way=self._under_way())
+        if depth >= wanted:
+            return
+        self._wanted = wanted
+        self._gathered.clear()
+        timer = self._clock.call_later(GATHER_MAX, self._gathered.set)
+        try:
+            await self._gathered.wait()
+        finally:
+            timer.cancel()
+        self._gathering.ended(came=self.depth - depth)
+
     async def run_once(self) -> None:
         """Writes one group and tells everybody in it what became of his commit."""
+        self._is_urgent = False
         group = self._next_group()
         self.commits += len(group)
         self.groups += 1

@@ -64,9 +64,9 @@ class Host:
         self.partitions = partitions
         self.limits = limits
         self.bounds = bounds or Bounds()
-        self.committer = Committer(store)
-        self.loader = Loader(store)
         self.pool = Pool(clock)
+        self.committer = Committer(store, clock, under_way=self.pool.running)
+        self.loader = Loader(store)
         self.watchers = Watchers()
         self.counters = Counters()
         self.stalled: dict[str, int] = {}  # how many workers had come when each was tried last

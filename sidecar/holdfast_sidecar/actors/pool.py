@@ -110,6 +110,10 @@ class Pool:
     def running_activities(self) -> int:
         return len(self._held_activities)
 
+    def running(self) -> int:
+        """Turns and activities for whose answers somebody waits."""
+        return len(self._held_turns) + len(self._held_activities)
+
     def connect(self, worker: Worker) -> None:
         self._workers[worker.id] = worker
         self.on_connect()

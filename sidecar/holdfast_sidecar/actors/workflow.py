@@ -316,15 +316,24 @@ class WorkflowActor:
     def _save_due(self) -> None:
         self._save_timer = None
         if self._instance is not None and self._instance.needs_save and not self._is_busy:
-            self._save()
+            self._save(is_urgent=True)
 
-    def _save(self) -> None:
+    def _save(self, *, is_urgent: bool = False) -> None:
         assert self._instance is not None
-        self._commit(upkeep.save(self._instance, now=self._host.clock.now_ns()), None, no_reply, before=None)
+        decision = upkeep.save(self._instance, now=self._host.clock.now_ns())
+        self._commit(decision, None, no_reply, before=None, is_urgent=is_urgent)
 
     # -- commits ---------------------------------------------------------------------------------------------------
 
-    def _commit(self, decision: Decision, message: Incoming | None, reply: Reply, *, before: Instance | None) -> None:
+    def _commit(
+        self,
+        decision: Decision,
+        message: Incoming | None,
+        reply: Reply,
+        *,
+        before: Instance | None,
+        is_urgent: bool = False,
+    ) -> None:
         instance = self._instance
         assert instance is not None
         stops = voided_activities(before, decision.commit.record)
@@ -337,7 +346,7 @@ class WorkflowActor:
             else:
                 self._not_applied(outcome, waiting)
 
-        self._host.committer.submit(decision.commit, landed)
+        self._host.committer.submit(decision.commit, landed, is_urgent=is_urgent)
 
     def _delete(self, commit: Commit, message: Incoming, reply: Reply) -> None:
         stops = voided_activities(self._instance, None)

@@ -2,9 +2,11 @@
 
 A hand-over to the thread and back costs more than a COMMIT on a quick disk takes, several times more when one commit
 goes at a time. On a slow disk the loop must not wait for it. Nothing but trying tells which one this is, as the thread
-measures the wait for the interpreter as well:
+measures the wait for the interpreter as well. One alone tells nothing: on a busy machine the processor was with
+somebody else.
 
-    quick --one takes longer than QUICK_MAX--> slow for `rest` more --> one is tried: quick, or slow for twice as long
+    quick --SLOW_MIN in a row take longer than QUICK_MAX--> slow for `rest` more --> one is tried: quick, or slow for
+                                                                                     twice as many
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 QUICK_MAX: Final = 0.001  # seconds; a third of it is usual on an SSD, and what a loop may stand still
+SLOW_MIN: Final = 2
 REST_MIN, REST_MAX = 64, 8192  # commits in the thread until one is tried on the loop again
 
 
@@ -22,6 +25,7 @@ class Pace:
         self._now = now
         self._left = 0  # commits that still go to the thread
         self._rest = REST_MIN
+        self._slow = 0  # in a row
 
     def is_quick(self) -> bool:
         """Asked once per COMMIT."""
@@ -44,5 +48,8 @@ class Pace:
     def _took(self, seconds: float) -> None:
         if seconds <= QUICK_MAX:
             self._rest = REST_MIN
-        else:
+            self._slow = 0
+            return
+        self._slow += 1
+        if self._slow >= SLOW_MIN:
             self._left, self._rest = self._rest, min(self._rest * 2, REST_MAX)

@@ -29,7 +29,7 @@ class RecoversNothing(Member):
 class SendsBeforeCommit(Member):
     def make_host(self, store: Store) -> Host:
         host = super().make_host(store)
-        host.committer = HastyCommitter(store)
+        host.committer = HastyCommitter(store, self.clock, under_way=host.pool.running)
         return host
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from holdfast_kit.clock import VirtualClock
 from holdfast_sidecar.actors.committer import GROUP_MAX, GROUP_MIN, STARTS_SHARE, Committer
+from holdfast_sidecar.actors.gathering import COMPANY_SHARE, GATHER_MAX
 from holdfast_sidecar.core.state import Commit
 from holdfast_sidecar.stores.contract import Outcome, StoreError
 from holdfast_sidecar.stores.memory import MemoryStore
@@ -16,7 +18,9 @@ class Desk:
 
     def __init__(self) -> None:
         self.store = MemoryStore()
-        self.committer = Committer(self.store)
+        self.clock = VirtualClock()
+        self.under_way = 0
+        self.committer = Committer(self.store, self.clock, under_way=lambda: self.under_way)
         self.landed: list[str] = []
 
     async def open(self, *, running: int) -> list[Commit]:
@@ -27,12 +31,12 @@ class Desk:
         assert set(await self.store.commit(commits)) <= {Outcome.APPLIED}
         return commits
 
-    def submit(self, commit: Commit) -> None:
+    def submit(self, commit: Commit, *, is_urgent: bool = False) -> None:
         def landed(outcome: Outcome | StoreError) -> None:
             assert outcome is Outcome.APPLIED
             self.landed.append(commit.instance_id)
 
-        self.committer.submit(commit, landed)
+        self.committer.submit(commit, landed, is_urgent=is_urgent)
 
     async def write(self) -> tuple[int, int]:
         """How many (steps, starts) the next write takes."""
@@ -72,3 +76,125 @@ def test_starts_do_not_wait_for_ever() -> None:
 
 def test_starts_alone_fill_a_write() -> None:
     assert asyncio.run(_writes(steps=0, starts=GROUP_MIN)) == [(0, GROUP_MIN)]
+
+
+class Waiting(Desk):
+    """A committer that runs, with much under way at workers."""
+
+    async def begin(self, *, under_way: int, running: int) -> tuple[list[Commit], asyncio.Task[None]]:
+        commits = await self.open(running=running)
+        self.under_way = under_way
+        return commits, asyncio.create_task(self.committer.run())
+
+    async def settle(self) -> int:
+        """Turns of the loop until nothing more happens without time passing; how many have landed."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return len(self.landed)
+
+    async def end(self, task: asyncio.Task[None]) -> None:
+        self.committer.stop()
+        await task
+
+
+def test_alone_nobody_waits_for_company() -> None:
+    async def story() -> None:
+        desk = Waiting()
+        [commit], task = await desk.begin(under_way=2 * COMPANY_SHARE - 1, running=1)
+        desk.submit(follow(commit, events=[b"a"]))
+        assert await desk.settle() == 1
+        await desk.end(task)
+
+    asyncio.run(story())
+
+
+def test_a_write_waits_until_it_has_company() -> None:
+    async def story() -> None:
+        desk = Waiting()
+        commits, task = await desk.begin(under_way=3 * COMPANY_SHARE, running=3)
+        for commit, landed in zip(commits, (0, 0, 3), strict=True):
+            desk.submit(follow(commit, events=[b"a"]))
+            assert await desk.settle() == landed
+        assert desk.committer.groups == 1
+        await desk.end(task)
+
+    asyncio.run(story())
+
+
+def test_a_write_waits_no_longer_than_a_moment() -> None:
+    async def story() -> None:
+        desk = Waiting()
+        commits, task = await desk.begin(under_way=3 * COMPANY_SHARE, running=2)
+        for commit in commits:
+            desk.submit(follow(commit, events=[b"a"]))
+        desk.clock.advance(GATHER_MAX / 2)
+        assert await desk.settle() == 0
+        desk.clock.advance(GATHER_MAX)
+        assert await desk.settle() == 2
+        await desk.end(task)
+
+    asyncio.run(story())
+
+
+def test_each_wait_has_its_own_time() -> None:
+    async def story() -> None:
+        desk = Waiting()
+        commits, task = await desk.begin(under_way=2 * COMPANY_SHARE, running=3)
+        for commit in commits[:2]:
+            desk.submit(follow(commit, events=[b"a"]))
+            await desk.settle()
+        desk.clock.advance(GATHER_MAX / 2)
+        desk.submit(follow(commits[2], events=[b"a"]))
+        await desk.settle()
+        desk.clock.advance(GATHER_MAX / 2)
+        assert await desk.settle() == 2
+        desk.clock.advance(GATHER_MAX / 2)
+        assert await desk.settle() == 3
+        await desk.end(task)
+
+    asyncio.run(story())
+
+
+def test_what_is_urgent_takes_along_who_waits() -> None:
+    async def story() -> None:
+        desk = Waiting()
+        commits, task = await desk.begin(under_way=9 * COMPANY_SHARE, running=4)
+        first, second, third, fourth = (follow(commit, events=[b"a"]) for commit in commits)
+        desk.submit(first)
+        assert await desk.settle() == 0
+        desk.submit(second, is_urgent=True)
+        assert await desk.settle() == 2
+        desk.submit(third, is_urgent=True)
+        assert await desk.settle() == 3
+        desk.submit(fourth)
+        assert await desk.settle() == 3  # not for ever
+        await desk.end(task)
+
+    asyncio.run(story())
+
+
+def test_after_a_vain_wait_the_next_write_goes_at_once() -> None:
+    async def story() -> None:
+        desk = Waiting()
+        [commit], task = await desk.begin(under_way=COMPANY_SHARE**2, running=1)
+        desk.submit(commit := follow(commit, events=[b"a"]))
+        assert await desk.settle() == 0
+        desk.clock.advance(GATHER_MAX)
+        assert await desk.settle() == 1
+        desk.submit(follow(commit, events=[b"b"]))
+        assert await desk.settle() == 2
+        await desk.end(task)
+
+    asyncio.run(story())
+
+
+def test_who_stops_does_not_wait_for_company() -> None:
+    async def story() -> None:
+        desk = Waiting()
+        [commit], task = await desk.begin(under_way=COMPANY_SHARE**2, running=1)
+        desk.submit(follow(commit, events=[b"a"]))
+        assert await desk.settle() == 0
+        await desk.end(task)
+        assert desk.landed == ["old-0"]
+
+    asyncio.run(story())

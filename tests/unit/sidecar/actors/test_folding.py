@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from holdfast_proto.actions import CompleteWorkflow
 from holdfast_proto.history import Status
+from holdfast_sidecar.actors.gathering import COMPANY_SHARE, GATHER_MAX
 from holdfast_sidecar.actors.ports import SAVE_AFTER
 from tests.unit.sidecar.actors.house import House
 from tests.unit.sidecar.core.stage import RESUME, SUSPEND, activity, event, start
@@ -74,6 +77,16 @@ def test_a_message_does_not_wait_for_a_turn_of_a_worker_without_patience(house: 
     asked = house.tell(event())
     house.advance(0)
     assert house.has_turn
+    assert asked.is_ok
+
+
+def test_what_a_worker_without_patience_waits_for_waits_for_no_company(house: House) -> None:
+    house.worker.patience = 0.0
+    for number in range(4 * COMPANY_SHARE):
+        house.tell_soon(start(f"i-{number}", f"run-{number}"))
+    house.advance(GATHER_MAX)
+    asked = house.tell(replace(event(), instance_id="i-0"))
+    house.advance(0)
     assert asked.is_ok
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from holdfast_proto.actions import CompleteWorkflow, SendEvent, Stall, StartChild
 from holdfast_proto.history import EventReceived, StallReason, Status
+from holdfast_sidecar.actors.gathering import GATHER_MAX
 from holdfast_sidecar.actors.ports import SAVE_AFTER
 from holdfast_sidecar.core.errors import NotOwner, Unavailable
 from holdfast_sidecar.core.limits import Limits
@@ -209,7 +210,7 @@ def test_retention_purges_after_a_restart(house: House) -> None:
 def test_a_thousand_instances_in_flight_are_recovered(house: House) -> None:
     for number in range(1000):
         house.tell_soon(start(f"i-{number}", f"run-{number}"))
-    house.loop.settle()
+    house.advance(GATHER_MAX)  # the last few wait for company
     house.crash()
     house.boot(with_worker=False)
     house.connect()

@@ -30,7 +30,7 @@ def test_only_so_many_idle_instances_are_kept() -> None:
 
 def test_an_instance_that_waits_for_an_activity_is_kept_longer_but_not_for_ever() -> None:
     with House(bounds=Bounds(idle_instances_max=1, awake_instances_max=5)) as house:
-        for number in range(20):
+        for number in range(10):
             house.turn(activity(0), instance_id=begin(house, number))
         assert house.host.actors == 5
         house.answer(0, instance_id="i-0")
