@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from holdfast_kit.clock import Clock
-from holdfast_sidecar.actors.gathering import GATHER_MAX, Gathering
+from holdfast_sidecar.actors.gathering import GATHER_MAX, URGENT_COMPANY, Gathering
 from holdfast_sidecar.core.state import Commit
 from holdfast_sidecar.stores.contract import Outcome, Store, StoreError
 
@@ -56,13 +56,14 @@ class Committer:
         return len(self._queue) + len(self._starts)
 
     def submit(self, commit: Commit, landed: Landed, *, is_urgent: bool = False) -> None:
-        """Between commits of different instances there is no order; of one instance only one is ever here. One that is
-        urgent waits for no company, nor does who waits already when it comes."""
+        """Between commits of different instances there is no order; of one instance only one is ever here. A group with
+        one that is urgent waits for little company."""
         (self._queue if commit.expected_version else self._starts).append((commit, landed))
         self._wake.set()
         if is_urgent:
             self._is_urgent = True
-        if self._is_urgent or self.depth >= self._wanted:
+            self._wanted = min(self._wanted, URGENT_COMPANY)
+        if self.depth >= self._wanted:
             self._gathered.set()
 
     def stop(self) -> None:
@@ -87,10 +88,12 @@ class Committer:
 
     async def _gather(self) -> None:
         """Waits for company, if that is worth it."""
-        if self._is_urgent or self._stopping:
+        if self._stopping:
             return
         depth = self.depth
         wanted = self._gathering.wanted(depth, under_way=self._under_way())
+        if self._is_urgent:
+            wanted = min(wanted, URGENT_COMPANY)
         if depth >= wanted:
             return
         self._wanted = wanted

@@ -18,6 +18,7 @@ from typing import Final
 GATHER_MAX: Final = 0.002  # seconds
 COMPANY_SHARE: Final = 8  # of what is under way, this part is waited for
 COMPANY_MAX: Final = 32  # more in one write makes it hardly cheaper
+URGENT_COMPANY: Final = 3  # in a write with a result that a thread of an app stands still for
 REST_MAX: Final = 64  # writes without a wait until one is tried again
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 from holdfast_kit.clock import VirtualClock
 from holdfast_sidecar.actors.committer import GROUP_MAX, GROUP_MIN, STARTS_SHARE, Committer
-from holdfast_sidecar.actors.gathering import COMPANY_SHARE, GATHER_MAX
+from holdfast_sidecar.actors.gathering import COMPANY_SHARE, GATHER_MAX, URGENT_COMPANY
 from holdfast_sidecar.core.state import Commit
 from holdfast_sidecar.stores.contract import Outcome, StoreError
 from holdfast_sidecar.stores.memory import MemoryStore
@@ -155,19 +155,25 @@ def test_each_wait_has_its_own_time() -> None:
     asyncio.run(story())
 
 
-def test_what_is_urgent_takes_along_who_waits() -> None:
+def test_with_what_is_urgent_little_company_is_enough() -> None:
     async def story() -> None:
         desk = Waiting()
-        commits, task = await desk.begin(under_way=9 * COMPANY_SHARE, running=4)
-        first, second, third, fourth = (follow(commit, events=[b"a"]) for commit in commits)
-        desk.submit(first)
-        assert await desk.settle() == 0
-        desk.submit(second, is_urgent=True)
-        assert await desk.settle() == 2
-        desk.submit(third, is_urgent=True)
-        assert await desk.settle() == 3
-        desk.submit(fourth)
-        assert await desk.settle() == 3  # not for ever
+        some = URGENT_COMPANY
+        commits, task = await desk.begin(under_way=9 * COMPANY_SHARE, running=3 * some)
+        steps = [follow(commit, events=[b"a"]) for commit in commits]
+        for step in steps[: some - 1]:
+            desk.submit(step)
+            assert await desk.settle() == 0
+        desk.submit(steps[some - 1], is_urgent=True)  # comes last
+        assert await desk.settle() == some
+        desk.submit(steps[some], is_urgent=True)  # comes first
+        for step in steps[some + 1 : 2 * some]:
+            assert await desk.settle() == some
+            desk.submit(step)
+        assert await desk.settle() == 2 * some
+        for step in steps[2 * some :]:  # none is
+            desk.submit(step)
+            assert await desk.settle() == 2 * some
         await desk.end(task)
 
     asyncio.run(story())

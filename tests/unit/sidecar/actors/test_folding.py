@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from holdfast_proto.actions import CompleteWorkflow
 from holdfast_proto.history import Status
-from holdfast_sidecar.actors.gathering import COMPANY_SHARE, GATHER_MAX
+from holdfast_sidecar.actors.gathering import COMPANY_SHARE, GATHER_MAX, URGENT_COMPANY
 from holdfast_sidecar.actors.ports import SAVE_AFTER
 from tests.unit.sidecar.actors.house import House
 from tests.unit.sidecar.core.stage import RESUME, SUSPEND, activity, event, start
@@ -80,14 +80,14 @@ def test_a_message_does_not_wait_for_a_turn_of_a_worker_without_patience(house: 
     assert asked.is_ok
 
 
-def test_what_a_worker_without_patience_waits_for_waits_for_no_company(house: House) -> None:
+def test_what_a_worker_without_patience_waits_for_waits_for_little_company(house: House) -> None:
     house.worker.patience = 0.0
-    for number in range(4 * COMPANY_SHARE):
+    for number in range(9 * COMPANY_SHARE):
         house.tell_soon(start(f"i-{number}", f"run-{number}"))
     house.advance(GATHER_MAX)
-    asked = house.tell(replace(event(), instance_id="i-0"))
+    asks = [house.tell(replace(event(), instance_id=f"i-{number}")) for number in range(URGENT_COMPANY)]
     house.advance(0)
-    assert asked.is_ok
+    assert all(asked.is_ok for asked in asks)
 
 
 def test_nobody_waits_longer_than_the_bound_while_messages_keep_coming(house: House) -> None:
