@@ -97,110 +97,89 @@ class Waiting(Desk):
         await task
 
 
-def test_alone_nobody_waits_for_company() -> None:
-    async def story() -> None:
-        desk = Waiting()
-        [commit], task = await desk.begin(under_way=2 * COMPANY_SHARE - 1, running=1)
+async def test_alone_nobody_waits_for_company() -> None:
+    desk = Waiting()
+    [commit], task = await desk.begin(under_way=2 * COMPANY_SHARE - 1, running=1)
+    desk.submit(follow(commit, events=[b"a"]))
+    assert await desk.settle() == 1
+    await desk.end(task)
+
+
+async def test_a_write_waits_until_it_has_company() -> None:
+    desk = Waiting()
+    commits, task = await desk.begin(under_way=3 * COMPANY_SHARE, running=3)
+    for commit, landed in zip(commits, (0, 0, 3), strict=True):
         desk.submit(follow(commit, events=[b"a"]))
-        assert await desk.settle() == 1
-        await desk.end(task)
-
-    asyncio.run(story())
-
-
-def test_a_write_waits_until_it_has_company() -> None:
-    async def story() -> None:
-        desk = Waiting()
-        commits, task = await desk.begin(under_way=3 * COMPANY_SHARE, running=3)
-        for commit, landed in zip(commits, (0, 0, 3), strict=True):
-            desk.submit(follow(commit, events=[b"a"]))
-            assert await desk.settle() == landed
-        assert desk.committer.groups == 1
-        await desk.end(task)
-
-    asyncio.run(story())
+        assert await desk.settle() == landed
+    assert desk.committer.groups == 1
+    await desk.end(task)
 
 
-def test_a_write_waits_no_longer_than_a_moment() -> None:
-    async def story() -> None:
-        desk = Waiting()
-        commits, task = await desk.begin(under_way=3 * COMPANY_SHARE, running=2)
-        for commit in commits:
-            desk.submit(follow(commit, events=[b"a"]))
-        desk.clock.advance(GATHER_MAX / 2)
-        assert await desk.settle() == 0
-        desk.clock.advance(GATHER_MAX)
-        assert await desk.settle() == 2
-        await desk.end(task)
-
-    asyncio.run(story())
+async def test_a_write_waits_no_longer_than_a_moment() -> None:
+    desk = Waiting()
+    commits, task = await desk.begin(under_way=3 * COMPANY_SHARE, running=2)
+    for commit in commits:
+        desk.submit(follow(commit, events=[b"a"]))
+    desk.clock.advance(GATHER_MAX / 2)
+    assert await desk.settle() == 0
+    desk.clock.advance(GATHER_MAX)
+    assert await desk.settle() == 2
+    await desk.end(task)
 
 
-def test_each_wait_has_its_own_time() -> None:
-    async def story() -> None:
-        desk = Waiting()
-        commits, task = await desk.begin(under_way=2 * COMPANY_SHARE, running=3)
-        for commit in commits[:2]:
-            desk.submit(follow(commit, events=[b"a"]))
-            await desk.settle()
-        desk.clock.advance(GATHER_MAX / 2)
-        desk.submit(follow(commits[2], events=[b"a"]))
+async def test_each_wait_has_its_own_time() -> None:
+    desk = Waiting()
+    commits, task = await desk.begin(under_way=2 * COMPANY_SHARE, running=3)
+    for commit in commits[:2]:
+        desk.submit(follow(commit, events=[b"a"]))
         await desk.settle()
-        desk.clock.advance(GATHER_MAX / 2)
-        assert await desk.settle() == 2
-        desk.clock.advance(GATHER_MAX / 2)
-        assert await desk.settle() == 3
-        await desk.end(task)
+    desk.clock.advance(GATHER_MAX / 2)
+    desk.submit(follow(commits[2], events=[b"a"]))
+    await desk.settle()
+    desk.clock.advance(GATHER_MAX / 2)
+    assert await desk.settle() == 2
+    desk.clock.advance(GATHER_MAX / 2)
+    assert await desk.settle() == 3
+    await desk.end(task)
 
-    asyncio.run(story())
 
-
-def test_with_what_is_urgent_little_company_is_enough() -> None:
-    async def story() -> None:
-        desk = Waiting()
-        some = URGENT_COMPANY
-        commits, task = await desk.begin(under_way=9 * COMPANY_SHARE, running=3 * some)
-        steps = [follow(commit, events=[b"a"]) for commit in commits]
-        for step in steps[: some - 1]:
-            desk.submit(step)
-            assert await desk.settle() == 0
-        desk.submit(steps[some - 1], is_urgent=True)  # comes last
+async def test_with_what_is_urgent_little_company_is_enough() -> None:
+    desk = Waiting()
+    some = URGENT_COMPANY
+    commits, task = await desk.begin(under_way=9 * COMPANY_SHARE, running=3 * some)
+    steps = [follow(commit, events=[b"a"]) for commit in commits]
+    for step in steps[: some - 1]:
+        desk.submit(step)
+        assert await desk.settle() == 0
+    desk.submit(steps[some - 1], is_urgent=True)  # comes last
+    assert await desk.settle() == some
+    desk.submit(steps[some], is_urgent=True)  # comes first
+    for step in steps[some + 1 : 2 * some]:
         assert await desk.settle() == some
-        desk.submit(steps[some], is_urgent=True)  # comes first
-        for step in steps[some + 1 : 2 * some]:
-            assert await desk.settle() == some
-            desk.submit(step)
+        desk.submit(step)
+    assert await desk.settle() == 2 * some
+    for step in steps[2 * some :]:  # none is
+        desk.submit(step)
         assert await desk.settle() == 2 * some
-        for step in steps[2 * some :]:  # none is
-            desk.submit(step)
-            assert await desk.settle() == 2 * some
-        await desk.end(task)
-
-    asyncio.run(story())
+    await desk.end(task)
 
 
-def test_after_a_vain_wait_the_next_write_goes_at_once() -> None:
-    async def story() -> None:
-        desk = Waiting()
-        [commit], task = await desk.begin(under_way=COMPANY_SHARE**2, running=1)
-        desk.submit(commit := follow(commit, events=[b"a"]))
-        assert await desk.settle() == 0
-        desk.clock.advance(GATHER_MAX)
-        assert await desk.settle() == 1
-        desk.submit(follow(commit, events=[b"b"]))
-        assert await desk.settle() == 2
-        await desk.end(task)
-
-    asyncio.run(story())
+async def test_after_a_vain_wait_the_next_write_goes_at_once() -> None:
+    desk = Waiting()
+    [commit], task = await desk.begin(under_way=COMPANY_SHARE**2, running=1)
+    desk.submit(commit := follow(commit, events=[b"a"]))
+    assert await desk.settle() == 0
+    desk.clock.advance(GATHER_MAX)
+    assert await desk.settle() == 1
+    desk.submit(follow(commit, events=[b"b"]))
+    assert await desk.settle() == 2
+    await desk.end(task)
 
 
-def test_who_stops_does_not_wait_for_company() -> None:
-    async def story() -> None:
-        desk = Waiting()
-        [commit], task = await desk.begin(under_way=COMPANY_SHARE**2, running=1)
-        desk.submit(follow(commit, events=[b"a"]))
-        assert await desk.settle() == 0
-        await desk.end(task)
-        assert desk.landed == ["old-0"]
-
-    asyncio.run(story())
+async def test_who_stops_does_not_wait_for_company() -> None:
+    desk = Waiting()
+    [commit], task = await desk.begin(under_way=COMPANY_SHARE**2, running=1)
+    desk.submit(follow(commit, events=[b"a"]))
+    assert await desk.settle() == 0
+    await desk.end(task)
+    assert desk.landed == ["old-0"]
