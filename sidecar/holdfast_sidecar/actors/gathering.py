@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from holdfast_kit.rest import Rest
+
 GATHER_MAX: Final = 0.002  # seconds
 COMPANY_SHARE: Final = 8  # of what is under way, this part is waited for
 COMPANY_MAX: Final = 32  # more in one write makes it hardly cheaper
@@ -24,19 +26,17 @@ REST_MAX: Final = 64  # writes without a wait until one is tried again
 
 class Gathering:
     def __init__(self) -> None:
-        self._left = 0  # writes that still go at once
-        self._rest = 1
+        self._rest = Rest(shortest=1, longest=REST_MAX)
 
     def wanted(self, depth: int, *, under_way: int) -> int:
         """How many commits the next write should have; asked once per write, with those it has already."""
-        if self._left:
-            self._left -= 1
+        if not self._rest.is_over():
             return depth
         return max(depth, min(under_way // COMPANY_SHARE, COMPANY_MAX))
 
     def ended(self, *, came: int) -> None:
         """A wait is over, and so many commits came meanwhile."""
         if came:
-            self._rest = 1
+            self._rest.forget()
         else:
-            self._left, self._rest = self._rest, min(self._rest * 2, REST_MAX)
+            self._rest.begin()

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from holdfast_kit.rest import Rest
+
 QUICK_MAX: Final = 0.001  # seconds; a third of it is usual on an SSD, and what a loop may stand still
 SLOW_MIN: Final = 2
 REST_MIN, REST_MAX = 64, 8192  # commits in the thread until one is tried on the loop again
@@ -23,16 +25,12 @@ REST_MIN, REST_MAX = 64, 8192  # commits in the thread until one is tried on the
 class Pace:
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self._now = now
-        self._left = 0  # commits that still go to the thread
-        self._rest = REST_MIN
+        self._rest = Rest(shortest=REST_MIN, longest=REST_MAX)  # on the loop; commits go to the thread meanwhile
         self._slow = 0  # in a row
 
     def is_quick(self) -> bool:
         """Asked once per COMMIT."""
-        if self._left:
-            self._left -= 1
-            return False
-        return True
+        return self._rest.is_over()
 
     def timed(self, commit: Callable[[], None]) -> BaseException | None:
         """Runs one on the loop; gives its error."""
@@ -47,9 +45,9 @@ class Pace:
 
     def _took(self, seconds: float) -> None:
         if seconds <= QUICK_MAX:
-            self._rest = REST_MIN
+            self._rest.forget()
             self._slow = 0
             return
         self._slow += 1
         if self._slow >= SLOW_MIN:
-            self._left, self._rest = self._rest, min(self._rest * 2, REST_MAX)
+            self._rest.begin()
